@@ -1,0 +1,11 @@
+//! Bytes to spans and spans to bytes, one folder per family of wire formats.
+//!
+//! Decoders borrow from their input and push each span into a [`SpanSink`]; encoders append to
+//! a buffer. This crate opens no socket, reads no clock and knows no async runtime.
+
+mod error;
+mod sink;
+pub mod zipkin;
+
+pub use error::DecodeError;
+pub use sink::SpanSink;
