@@ -1,0 +1,5 @@
+//! The codec's tests against recorded, golden and hostile bytes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod golden;
+mod testdata;
