@@ -25,10 +25,18 @@ pub(super) struct Folded<'s> {
     pub(super) remote: FoldedEndpoint<'s>,
     /// Time in microseconds and text, sorted, each once.
     pub(super) annotations: Vec<(u64, Cow<'s, str>)>,
-    /// Key and text, sorted by key, each key once.
-    pub(super) tags: Vec<(Cow<'s, str>, Cow<'s, str>)>,
+    /// Sorted by key, each key once.
+    pub(super) tags: Vec<Tag<'s>>,
     /// Whether v2's `shared` is set: a client span never has it.
     pub(super) is_shared: bool,
+}
+
+/// A tag: an attribute of the span, or what stands for a field that Zipkin lacks.
+pub(super) struct Tag<'s> {
+    /// The key.
+    pub(super) key: Cow<'s, str>,
+    /// The value: v2 writes it as text, v1 with its type.
+    pub(super) value: Cow<'s, Value<'s>>,
 }
 
 /// One side of a call as v2 tells it.
@@ -121,25 +129,27 @@ fn annotation<'s>(event: &'s Event<'s>) -> (u64, Cow<'s, str>) {
 
 /// Collects the tags; where a key repeats, the last one wins, and the span's own attributes win
 /// over what is folded into tags.
-fn tags<'s>(span: &'s Span<'s>) -> Vec<(Cow<'s, str>, Cow<'s, str>)> {
+fn tags<'s>(span: &'s Span<'s>) -> Vec<Tag<'s>> {
     let mut tags = Vec::with_capacity(span.attributes.len());
-    let as_tag =
-        |attribute: &'s Attribute<'s>| (Cow::Borrowed(&*attribute.key), attribute.value.to_text());
-    tags.extend(span.resource.attributes.iter().map(as_tag));
+    tags.extend(span.resource.attributes.iter().map(attribute_tag));
     push_folded(span, &mut tags);
-    tags.extend(span.attributes.iter().map(as_tag));
+    tags.extend(span.attributes.iter().map(attribute_tag));
     // A stable sort leaves equal keys in order; turned round, the first of each is the last.
     tags.reverse();
-    tags.sort_by(|(a, _), (b, _)| a.cmp(b));
-    tags.dedup_by(|(later, _), (kept, _)| later == kept);
+    tags.sort_by(|a, b| a.key.cmp(&b.key));
+    tags.dedup_by(|later, kept| later.key == kept.key);
     tags
 }
 
-/// Adds the tags that stand for fields which v2 lacks.
-fn push_folded<'s>(span: &'s Span<'s>, tags: &mut Vec<(Cow<'s, str>, Cow<'s, str>)>) {
+fn attribute_tag<'s>(attribute: &'s Attribute<'s>) -> Tag<'s> {
+    Tag { key: Cow::Borrowed(&attribute.key), value: Cow::Borrowed(&attribute.value) }
+}
+
+/// Adds the tags that stand for fields which Zipkin lacks.
+fn push_folded<'s>(span: &'s Span<'s>, tags: &mut Vec<Tag<'s>>) {
     let mut push = |key: &'static str, text: Cow<'s, str>| {
         if !text.is_empty() {
-            tags.push((Cow::Borrowed(key), text));
+            tags.push(Tag { key: Cow::Borrowed(key), value: Cow::Owned(Value::String(text)) });
         }
     };
     if let Some(scope) = &span.scope {
@@ -166,7 +176,8 @@ fn push_folded<'s>(span: &'s Span<'s>, tags: &mut Vec<(Cow<'s, str>, Cow<'s, str
         }
     }
     for (index, link) in span.links.iter().enumerate() {
-        tags.push((Cow::Owned(format!("otlp.link.{index}")), Cow::Owned(link_text(link))));
+        let key = Cow::Owned(format!("otlp.link.{index}"));
+        tags.push(Tag { key, value: Cow::Owned(Value::from(link_text(link))) });
     }
 }
 

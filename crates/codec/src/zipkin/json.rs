@@ -14,7 +14,7 @@ use serde::de::{
 use serde_json::value::RawValue;
 use spandrel_model::{Endpoint, SpanId, TraceId};
 
-use super::scratch::{echo, id_message, port};
+use super::scratch::{echo, id_message, port, start_ns};
 use crate::DecodeError;
 
 /// Reads one object of a list.
@@ -268,6 +268,26 @@ pub(super) fn parent_id<E: serde::de::Error>(text: &Key<'_>) -> Result<Option<Sp
         Err(spandrel_model::IdError::Zero) => Ok(None),
         Err(error) => Err(E::custom(id_message("parentId", &text.0, error))),
     }
+}
+
+/// Reads a number that may be null, which is zero.
+pub(super) fn whole<'de, A: MapAccess<'de>>(members: &mut A) -> Result<i64, A::Error> {
+    Ok(members.next_value::<Option<Whole>>()?.map_or(0, |whole| whole.0))
+}
+
+/// Checks that an annotation has both its parts and a time that the model can hold.
+pub(super) fn annotation_time_us<'de, E: serde::de::Error>(
+    timestamp: Option<Whole>,
+    value: Option<Text<'de>>,
+) -> Result<(i64, Cow<'de, str>), E> {
+    let (Some(Whole(time_us)), Some(Text(value))) = (timestamp, value) else {
+        return Err(E::custom("incomplete annotation: it needs a timestamp and a value"));
+    };
+    if time_us < 0 {
+        return Err(E::custom(format_args!("annotation timestamp {time_us} us is before 1970")));
+    }
+    start_ns(time_us).map_err(|message| E::custom(format_args!("annotation {message}")))?;
+    Ok((time_us, value))
 }
 
 /// An endpoint: `serviceName`, `ipv4`, `ipv6`, `port`. What is no address is left out.

@@ -34,9 +34,9 @@ impl<'o> ObjectWriter<'o> {
         write_text(self.value(name), text);
     }
 
-    /// Writes a number.
-    pub(super) fn number(&mut self, name: &str, number: impl Display) {
-        write!(self.value(name), "{number}").expect("writing to a vector cannot fail");
+    /// Writes a number or a boolean.
+    pub(super) fn raw(&mut self, name: &str, shown: impl Display) {
+        write!(self.value(name), "{shown}").expect("writing to a vector cannot fail");
     }
 
     /// Writes what needs no escapes as a text.
@@ -55,16 +55,32 @@ pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("writing a text to a vector cannot fail");
 }
 
-/// Writes a list of what `write` writes for each item.
-pub(super) fn write_list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write(item, out);
+/// Writes one list.
+pub(super) struct ListWriter<'o> {
+    out: &'o mut Vec<u8>,
+    is_first: bool,
+}
+
+impl<'o> ListWriter<'o> {
+    /// Opens the list.
+    pub(super) fn begin(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'[');
+        Self { out, is_first: true }
     }
-    out.push(b']');
+
+    /// Returns where the next item goes.
+    pub(super) fn item(&mut self) -> &mut Vec<u8> {
+        if !self.is_first {
+            self.out.push(b',');
+        }
+        self.is_first = false;
+        self.out
+    }
+
+    /// Closes the list.
+    pub(super) fn end(self) {
+        self.out.push(b']');
+    }
 }
 
 /// Writes an endpoint; where it has nothing, an empty object.
@@ -80,7 +96,7 @@ pub(super) fn write_endpoint(out: &mut Vec<u8>, service_name: Option<&str>, addr
         endpoint.display("ipv6", ipv6);
     }
     if let Some(port) = address.port {
-        endpoint.number("port", port);
+        endpoint.raw("port", port);
     }
     endpoint.end();
 }

@@ -4,7 +4,12 @@ mod fold;
 mod json;
 mod json_writer;
 mod scratch;
+mod v1;
+mod v1_fold;
+mod v1_json;
+mod v1_thrift;
 mod v2_json;
+mod v2_proto;
 
 use spandrel_model::Span;
 
@@ -84,23 +89,26 @@ pub fn decode(format: Format, body: &[u8], sink: &mut dyn SpanSink) -> Result<us
         return Err(DecodeError::of_body(format!("Expected a {name} encoded list")));
     }
     match format {
+        Format::V1Thrift => v1_thrift::decode(body, sink),
+        Format::V1Json => v1_json::decode(body, sink),
         Format::V2Json => v2_json::decode(body, sink),
-        Format::V1Thrift | Format::V1Json | Format::V2Proto => {
-            Err(DecodeError::of_body(format!("{} is not read yet", format.name())))
-        }
+        Format::V2Proto => v2_proto::decode(body, sink),
     }
 }
 
 /// Appends the spans as a list in the format.
 ///
-/// What Zipkin folds is folded here: names are written in lower case and times in microseconds.
+/// What Zipkin folds is folded here: names are written in lower case, times in microseconds, and
+/// what the format has no field for as tags. v2 writes every tag as text, v1 with its type.
 pub fn encode<'s>(
     format: Format,
     spans: impl IntoIterator<Item = &'s Span<'s>>,
     out: &mut Vec<u8>,
 ) {
     match format {
+        Format::V1Thrift => v1_thrift::encode(spans, out),
+        Format::V1Json => v1_json::encode(spans, out),
         Format::V2Json => v2_json::encode(spans, out),
-        Format::V1Thrift | Format::V1Json | Format::V2Proto => out.extend_from_slice(b"[]"),
+        Format::V2Proto => v2_proto::encode(spans, out),
     }
 }

@@ -9,9 +9,10 @@ use spandrel_model::{Attribute, Event, Span, SpanKind, Value};
 
 use super::fold::{self, Folded};
 use super::json::{
-    JsonEndpoint, Key, ListInto, SpanReader, Text, Whole, parent_id, span_id, trace_id,
+    JsonEndpoint, Key, ListInto, SpanReader, Text, Whole, annotation_time_us, parent_id, span_id,
+    trace_id, whole,
 };
-use super::json_writer::{ObjectWriter, write_endpoint, write_list};
+use super::json_writer::{ListWriter, ObjectWriter, write_endpoint};
 use super::scratch::{Resources, clear, duration_ns, echo, empty_span, start_ns};
 use crate::{DecodeError, SpanSink};
 
@@ -111,10 +112,6 @@ impl<'de> Reader<'_, 'de> {
     }
 }
 
-fn whole<'de, A: MapAccess<'de>>(members: &mut A) -> Result<i64, A::Error> {
-    Ok(members.next_value::<Option<Whole>>()?.map_or(0, |whole| whole.0))
-}
-
 fn kind(name: &str) -> Result<SpanKind, String> {
     match name {
         "CLIENT" => Ok(SpanKind::Client),
@@ -157,16 +154,8 @@ impl<'de> Visitor<'de> for AnnotationVisitor {
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }
-        let (Some(Whole(timestamp_us)), Some(Text(value))) = (timestamp, value) else {
-            return Err(A::Error::custom(
-                "incomplete annotation: it needs a timestamp and a value",
-            ));
-        };
-        if timestamp_us < 0 {
-            let message = format_args!("annotation timestamp {timestamp_us} us lies before 1970");
-            return Err(A::Error::custom(message));
-        }
-        let time_ns = start_ns(timestamp_us).map_err(A::Error::custom)?.unwrap_or(0);
+        let (time_us, value) = annotation_time_us(timestamp, value)?;
+        let time_ns = start_ns(time_us).map_err(A::Error::custom)?.unwrap_or(0);
         Ok(Event::new(time_ns, value))
     }
 }
@@ -203,14 +192,11 @@ impl<'de> Visitor<'de> for Tags<'_, 'de> {
 
 /// Appends the spans as a JSON list.
 pub(super) fn encode<'s>(spans: impl IntoIterator<Item = &'s Span<'s>>, out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (index, span) in spans.into_iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write_span(&Folded::new(span), out);
+    let mut list = ListWriter::begin(out);
+    for span in spans {
+        write_span(&Folded::new(span), list.item());
     }
-    out.push(b']');
+    list.end();
 }
 
 /// Writes the members in the order that Zipkin writes them.
@@ -229,10 +215,10 @@ fn write_span(folded: &Folded<'_>, out: &mut Vec<u8>) {
         object.text("name", &folded.name);
     }
     if folded.timestamp_us > 0 {
-        object.number("timestamp", folded.timestamp_us);
+        object.raw("timestamp", folded.timestamp_us);
     }
     if folded.duration_us > 0 {
-        object.number("duration", folded.duration_us);
+        object.raw("duration", folded.duration_us);
     }
     for (name, endpoint) in [("localEndpoint", &folded.local), ("remoteEndpoint", &folded.remote)] {
         if !endpoint.is_empty() {
@@ -240,25 +226,27 @@ fn write_span(folded: &Folded<'_>, out: &mut Vec<u8>) {
         }
     }
     if !folded.annotations.is_empty() {
-        write_list(object.value("annotations"), &folded.annotations, |(time_us, value), out| {
-            let mut annotation = ObjectWriter::begin(out);
-            annotation.number("timestamp", *time_us);
+        let mut list = ListWriter::begin(object.value("annotations"));
+        for (time_us, value) in &folded.annotations {
+            let mut annotation = ObjectWriter::begin(list.item());
+            annotation.raw("timestamp", time_us);
             annotation.text("value", value);
             annotation.end();
-        });
+        }
+        list.end();
     }
     if !folded.tags.is_empty() {
         let mut tags = ObjectWriter::begin(object.value("tags"));
-        for (key, value) in &folded.tags {
-            tags.text(key, value);
+        for tag in &folded.tags {
+            tags.text(&tag.key, &tag.value.to_text());
         }
         tags.end();
     }
     if span.is_debug {
-        object.value("debug").extend_from_slice(b"true");
+        object.raw("debug", true);
     }
     if folded.is_shared {
-        object.value("shared").extend_from_slice(b"true");
+        object.raw("shared", true);
     }
     object.end();
 }
