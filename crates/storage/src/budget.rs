@@ -35,8 +35,12 @@ impl Account {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 return Err(OverBudget { name: self.name, used, limit: self.limit });
             }
-            match self.used.compare_exchange_weak(used, wanted, Ordering::Relaxed, Ordering::Relaxed)
-            {
+            match self.used.compare_exchange_weak(
+                used,
+                wanted,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return Ok(Reservation { account: Arc::clone(self), amount }),
                 Err(changed) => used = changed,
             }
