@@ -1,5 +1,7 @@
 //! The codec's tests against recorded, golden and hostile bytes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod captures;
 mod golden;
+mod render;
 mod testdata;
