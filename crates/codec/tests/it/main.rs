@@ -3,5 +3,6 @@
 
 mod captures;
 mod golden;
+mod hostile;
 mod render;
 mod testdata;
