@@ -10,7 +10,6 @@
     )
 )]
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 /// Nodes 0 to n, each with at most one parent, and no cycle among them.
@@ -25,14 +24,11 @@ pub(super) struct Forest {
 }
 
 impl Forest {
-    /// Hangs every node under its parent. Siblings stand as `compare` has them, and those that
-    /// it finds equal by number. The parents must be free of cycles.
-    pub(super) fn new(
-        parents: Vec<Option<usize>>,
-        compare: impl Fn(usize, usize) -> Ordering,
-    ) -> Self {
+    /// Hangs every node under its parent. Siblings stand in the order of their keys, and where
+    /// these are equal by number. The parents must be free of cycles.
+    pub(super) fn new<K: Ord>(parents: Vec<Option<usize>>, key: impl Fn(usize) -> K) -> Self {
         let mut sorted: Vec<usize> = (0..parents.len()).collect();
-        sorted.sort_by(|&left, &right| compare(left, right));
+        sorted.sort_by_key(|&node| key(node));
 
         let mut children_at = vec![0usize; parents.len() + 1];
         for parent in parents.iter().flatten() {
@@ -95,12 +91,9 @@ impl Forest {
     }
 }
 
-/// Finds the cycles among `parents` and takes one node of each out of it: the first by
-/// `compare`, which has no parent then.
-pub(super) fn cut_cycles(
-    parents: &mut [Option<usize>],
-    compare: impl Fn(usize, usize) -> Ordering,
-) {
+/// Finds the cycles among `parents` and takes the parent from one node of each: the one with the
+/// smallest key.
+pub(super) fn cut_cycles<K: Ord>(parents: &mut [Option<usize>], key: impl Fn(usize) -> K) {
     // The walk that reached a node first, counted from one. A walk that meets its own trail has
     // gone round a cycle; one that meets an older trail has not.
     let mut walks = vec![0usize; parents.len()];
@@ -117,7 +110,7 @@ pub(super) fn cut_cycles(
         let round = std::iter::successors(Some(entry), |&node| {
             parents[node].filter(|&parent| parent != entry)
         });
-        if let Some(first) = round.min_by(|&left, &right| compare(left, right)) {
+        if let Some(first) = round.min_by_key(|&node| key(node)) {
             parents[first] = None;
         }
     }
@@ -127,14 +120,10 @@ pub(super) fn cut_cycles(
 mod tests {
     use super::*;
 
-    fn by_number(left: usize, right: usize) -> Ordering {
-        left.cmp(&right)
-    }
-
     #[test]
     fn siblings_are_visited_in_their_order() {
         let parents = vec![None, Some(0), Some(0), Some(2)];
-        let forest = Forest::new(parents, |left, right| right.cmp(&left));
+        let forest = Forest::new(parents, std::cmp::Reverse);
         assert_eq!(forest.children(0), [2, 1]);
         assert_eq!(forest.depth_first().collect::<Vec<_>>(), [0, 2, 3, 1]);
         assert_eq!(forest.breadth_first().collect::<Vec<_>>(), [0, 2, 1, 3]);
@@ -142,7 +131,7 @@ mod tests {
 
     #[test]
     fn several_trees_are_visited_one_after_the_other() {
-        let forest = Forest::new(vec![None, Some(2), None], by_number);
+        let forest = Forest::new(vec![None, Some(2), None], |node| node);
         assert_eq!(forest.tops(), [0, 2]);
         assert_eq!(forest.depth_first().collect::<Vec<_>>(), [0, 2, 1]);
     }
@@ -151,7 +140,7 @@ mod tests {
     fn every_cycle_loses_its_first_node_and_nothing_else_changes() {
         // 0 hangs under a cycle of three, 4 and 5 are a cycle of two, 6 is its own parent.
         let mut parents = vec![Some(3), Some(2), Some(3), Some(1), Some(5), Some(4), Some(6), None];
-        cut_cycles(&mut parents, by_number);
+        cut_cycles(&mut parents, |node| node);
         assert_eq!(parents, [Some(3), None, Some(3), Some(1), None, Some(4), None, None]);
     }
 }

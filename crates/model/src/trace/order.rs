@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
+use std::net::Ipv4Addr;
 
 use crate::{Attribute, Endpoint, Event, Link, Span, SpanKind};
 
@@ -46,17 +47,26 @@ fn compare_emitters(left: &Span<'_>, right: &Span<'_>) -> Ordering {
         .then_with(|| {
             none_last(left.service_name().map(fold_name), right.service_name().map(fold_name))
         })
-        .then_with(|| none_last(left.local.ipv4, right.local.ipv4))
+        .then_with(|| none_last(left.local.ipv4.map(text_order), right.local.ipv4.map(text_order)))
         .then_with(|| none_last(left.local.ipv6, right.local.ipv6))
 }
 
-/// Of two pieces that say different things, the first wins: the earlier start, the longer
-/// duration, the failure.
+/// Sorts as the address does in text, which is how Zipkin sorts: 10.0.0.187 before 10.0.0.79.
+fn text_order(ip: Ipv4Addr) -> [[u8; 3]; 4] {
+    ip.octets().map(|octet| match octet {
+        0..10 => [octet + 1, 0, 0],
+        10..100 => [octet / 10 + 1, octet % 10 + 1, 0],
+        _ => [octet / 100 + 1, octet / 10 % 10 + 1, octet % 10 + 1],
+    })
+}
+
+/// Of two pieces that say different things, the first wins: the later start, which is that of
+/// the last attempt where attempts share an id; the longer duration; the failure.
 fn compare_content(left: &Span<'_>, right: &Span<'_>) -> Ordering {
     none_last(left.local.port, right.local.port)
         .then_with(|| none_last(left.parent_id, right.parent_id))
         .then_with(|| none_last(left.kind, right.kind))
-        .then_with(|| none_last(left.start_ns, right.start_ns))
+        .then_with(|| Reverse(left.start_ns).cmp(&Reverse(right.start_ns)))
         .then_with(|| Reverse(left.duration_ns).cmp(&Reverse(right.duration_ns)))
         .then_with(|| left.name.cmp(&right.name))
         .then_with(|| left.trace_id.cmp(&right.trace_id))
@@ -112,5 +122,21 @@ fn none_last<T: Ord>(left: Option<T>, right: Option<T>) -> Ordering {
     match (left, right) {
         (Some(left), Some(right)) => left.cmp(&right),
         (left, right) => left.is_none().cmp(&right.is_none()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_sort_as_their_text_does() {
+        let octets = [0, 1, 7, 10, 19, 70, 99, 100, 109, 187, 255];
+        let mut ips: Vec<Ipv4Addr> = octets
+            .into_iter()
+            .flat_map(|third| octets.map(|fourth| Ipv4Addr::new(10, 0, third, fourth)))
+            .collect();
+        ips.sort_by_key(|ip| text_order(*ip));
+        assert!(ips.is_sorted_by_key(ToString::to_string));
     }
 }

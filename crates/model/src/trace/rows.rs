@@ -24,16 +24,17 @@ pub struct Row {
 
 pub(super) fn rows(spans: &[Span<'static>], tree: &Tree) -> Vec<Row> {
     let drafts = join_halves(spans, tree);
-    let key = |row: usize| {
-        // Without a start comes first; names and ids part what began together.
-        let halves = drafts.get(row).into_iter().flat_map(|draft| &draft.spans);
-        let mut halves = halves.filter_map(|&half| spans.get(half)).peekable();
-        let first = halves.peek().map(|half| (&half.name, half.span_id));
-        (halves.find_map(|half| half.start_ns), first)
-    };
+    let keys: Vec<_> = drafts.iter().map(|draft| sibling_key(draft, spans)).collect();
     let parents = drafts.iter().map(|draft| draft.parent).collect();
-    let forest = Forest::new(parents, |left, right| key(left).cmp(&key(right)));
+    let forest = Forest::new(parents, |row| keys.get(row));
     arrange(drafts, &forest)
+}
+
+/// Rows without a start come first; names and ids part what began together.
+fn sibling_key<'s>(row: &Row, spans: &'s [Span<'static>]) -> (Option<u64>, &'s str, SpanId) {
+    let halves = || row.spans.iter().filter_map(|&half| spans.get(half));
+    let name = halves().next().map_or("", |half| &half.name);
+    (halves().find_map(|half| half.start_ns), name, row.span_id)
 }
 
 /// Makes one row of each id. Going down level by level, the topmost half decides where the row

@@ -27,21 +27,15 @@ impl Tree {
     pub(super) fn of(spans: &[Span<'static>]) -> Self {
         let root = spans.iter().position(|span| span.parent_id.is_none() && !span.is_shared);
         let index = Index::of(spans);
-        let compare = |left: usize, right: usize| {
-            // An absent start sorts as zero, which puts it first.
-            let start = |node: usize| spans.get(node).and_then(|span| span.start_ns).unwrap_or(0);
-            start(left).cmp(&start(right))
-        };
-
-        let mut parents: Vec<Option<usize>> = spans
-            .iter()
-            .zip(&index.emitters)
-            .map(|(span, &emitter)| index.parent_of(span, emitter))
-            .collect();
-        if let Some(parent) = root.and_then(|root| parents.get_mut(root)) {
-            *parent = None;
-        }
-        cut_cycles(&mut parents, |left, right| compare(left, right).then_with(|| left.cmp(&right)));
+        let emitters = index.emitters.iter().copied();
+        let mut parents: Vec<Option<usize>> =
+            spans.iter().zip(emitters).map(|(span, from)| index.parent_of(span, from)).collect();
+        // A server half is never cut off its client half, which has the same place in the cycle.
+        cut_cycles(&mut parents, |node| {
+            let span = spans.get(node);
+            let start_ns = span.and_then(|span| span.start_ns);
+            (span.is_some_and(|span| span.is_shared), start_ns.is_none(), start_ns, node)
+        });
 
         let mut is_parent_missing = vec![false; spans.len()];
         let slots = parents.iter_mut().zip(&mut is_parent_missing).zip(spans);
@@ -51,7 +45,8 @@ impl Tree {
                 *is_missing = span.parent_id.is_some();
             }
         }
-        Self { forest: Forest::new(parents, compare), root, is_parent_missing }
+        let forest = Forest::new(parents, |node| spans.get(node).and_then(|span| span.start_ns));
+        Self { forest, root, is_parent_missing }
     }
 
     /// The span that began the trace: the first without a parent. `None` when the tree is
