@@ -1,3 +1,5 @@
 //! The store's tests from outside, one binary for all.
 
 mod embedded;
+mod ledger;
+mod simulation;
