@@ -25,7 +25,7 @@ use crate::door::Door;
 use crate::guard::guard;
 use crate::receivers::StoredRequests;
 use crate::refusal::Refusal;
-use crate::{api, receivers};
+use crate::{api, receivers, ui};
 
 /// How long a file of the log is. The largest request that a door lets in fits with its header.
 const LOG_FILE_LEN: u64 = 80 << 20;
@@ -91,6 +91,7 @@ fn router(app: &Arc<App>) -> Router {
         .merge(api::zipkin_routes())
         .merge(api::spandrel_routes())
         .merge(api::operations_routes())
+        .merge(ui::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         // Bodies have a limit and a budget of their own, in `admission`.
@@ -119,6 +120,9 @@ fn open_store(app: &App) -> anyhow::Result<Arc<EmbeddedStore>> {
         ..Options::new(Arc::clone(&app.head), Arc::clone(&app.queue))
     };
     let mut log_progress = |progress: &Progress| {
+        if progress.files == 0 {
+            return;
+        }
         tracing::info!(
             files = %format_args!("{}/{}", progress.files_done, progress.files),
             spans = progress.spans,
