@@ -161,15 +161,8 @@ impl<'a> Reader<'a> {
         let announced = self.i32()?;
         let remaining = self.rest.len();
         match usize::try_from(announced) {
-            Err(_) => {
-                Err(DecodeError::at(offset, format!("announced length {announced} is negative")))
-            }
-            Ok(len) if len > remaining / len_min => {
-                let message =
-                    format!("announced length {len} is over the {remaining} bytes remaining");
-                Err(DecodeError::at(offset, message))
-            }
-            Ok(len) => Ok(len),
+            Ok(len) if len <= remaining / len_min => Ok(len),
+            _ => Err(refused_len(announced, remaining, offset)),
         }
     }
 
