@@ -1,8 +1,8 @@
 //! A disk in memory that does to its files what a real one may, as a seed decides.
 //!
 //! What was written and not synced is, when the power fails, kept, lost, or torn by sectors, each
-//! write for itself, so that writes change their order too. The same holds for names in a folder
-//! that was not synced. A failed sync drops what it did not write, as Linux does, and a later
+//! write for itself, so that writes change their order too. Names in a folder that was not synced
+//! are kept or lost likewise, though the changes of one file keep their order. A failed sync drops what it did not write, as Linux does, and a later
 //! sync knows nothing of that. Any call can be made to fail, or be the last before the power
 //! fails.
 
@@ -154,8 +154,8 @@ impl Disk for SimDisk {
     fn remove(&self, path: &str) -> io::Result<()> {
         let mut state = self.state();
         let outcome = state.call("remove", path);
-        state.inode(path)?;
-        state.change_names(Change::Remove { path: path.to_owned() }, outcome.is_ok());
+        let inode = state.inode(path)?;
+        state.change_names(Change::Remove { path: path.to_owned(), inode }, outcome.is_ok());
         outcome
     }
 

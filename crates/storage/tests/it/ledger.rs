@@ -1,7 +1,8 @@
 //! What a test appended, and what of it a store must hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use spandrel_model::{Span, SpanId};
 use spandrel_storage::{Engine, Options, StoredSpan, Tenant};
 use testkit::seeded_span;
 
@@ -21,6 +22,7 @@ pub(crate) enum Fate {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) batches: BTreeMap<u64, (Vec<u64>, Fate)>,
+    spans: BTreeMap<SpanId, (u64, Span<'static>)>,
 }
 
 impl Ledger {
@@ -28,6 +30,10 @@ impl Ledger {
     pub(crate) fn add(&mut self, len: u64) -> (u64, Vec<u64>) {
         let batch = self.batches.len() as u64;
         let seeds: Vec<u64> = (0..len).map(|index| batch * 16 + index).collect();
+        for seed in &seeds {
+            let span = seeded_span(*seed);
+            self.spans.insert(span.span_id, (batch, span));
+        }
         self.batches.insert(batch, (seeds.clone(), Fate::Free));
         (batch, seeds)
     }
@@ -39,19 +45,16 @@ impl Ledger {
     /// Checks what a store holds: every kept batch, whole batches alone, nothing twice, nothing
     /// else. Returns what is wrong.
     pub(crate) fn check(&self, spans: &[StoredSpan]) -> Result<(), String> {
-        let mut expected = BTreeMap::new();
-        for (batch, (seeds, _)) in &self.batches {
-            for seed in seeds {
-                let span = seeded_span(*seed);
-                expected.insert(span.span_id, (*batch, span));
-            }
-        }
         let mut found: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for span in spans {
-            match expected.remove(&span.span_id) {
-                Some((batch, same)) if same == **span => *found.entry(batch).or_default() += 1,
+            match self.spans.get(&span.span_id) {
+                Some(_) if !seen.insert(span.span_id) => {
+                    return Err(format!("span {} is there twice", span.span_id));
+                }
+                Some((batch, same)) if *same == **span => *found.entry(*batch).or_default() += 1,
                 Some((batch, _)) => return Err(format!("a span of batch {batch} differs")),
-                None => return Err(format!("span {} is strange or there twice", span.span_id)),
+                None => return Err(format!("span {} was never appended", span.span_id)),
             }
         }
         for (batch, (seeds, fate)) in &self.batches {

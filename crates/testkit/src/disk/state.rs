@@ -50,7 +50,7 @@ enum Write {
 pub(super) enum Change {
     Create { path: String, inode: usize },
     Rename { from: String, to: String, inode: usize },
-    Remove { path: String },
+    Remove { path: String, inode: usize },
 }
 
 impl State {
@@ -128,13 +128,31 @@ impl State {
         if !self.is_honest || self.is_over {
             return;
         }
-        for change in std::mem::take(&mut self.unsynced_names) {
-            if change.folder() == folder && (is_done || self.numbers.one_in(2)) {
+        let changes = std::mem::take(&mut self.unsynced_names);
+        let is_stored = |change: &Change, numbers: &mut Seeded| {
+            change.folder() == folder && (is_done || numbers.one_in(2))
+        };
+        self.unsynced_names = self.store_names(changes, is_stored);
+    }
+
+    /// Stores the changes that pass, and returns the others. Changes of one file keep their
+    /// order, as every journal keeps it: behind one that does not pass none does.
+    fn store_names(
+        &mut self,
+        changes: Vec<Change>,
+        is_stored: impl Fn(&Change, &mut Seeded) -> bool,
+    ) -> Vec<Change> {
+        let mut held_up = BTreeSet::new();
+        let mut rest = Vec::new();
+        for change in changes {
+            if !held_up.contains(&change.inode()) && is_stored(&change, &mut self.numbers) {
                 change.apply(&mut self.stored_names);
             } else {
-                self.unsynced_names.push(change);
+                held_up.insert(change.inode());
+                rest.push(change);
             }
         }
+        rest
     }
 
     /// Writes; a write that failed may be done in part.
@@ -167,11 +185,8 @@ impl State {
     }
 
     pub(super) fn restart(&mut self) {
-        for change in std::mem::take(&mut self.unsynced_names) {
-            if self.numbers.one_in(2) {
-                change.apply(&mut self.stored_names);
-            }
-        }
+        let changes = std::mem::take(&mut self.unsynced_names);
+        self.store_names(changes, |_, numbers| numbers.one_in(2));
         self.names = self.stored_names.clone();
         for inode in &mut self.inodes {
             for write in std::mem::take(&mut inode.unsynced) {
@@ -257,12 +272,18 @@ impl Change {
                 names.remove(from);
                 names.insert(to.clone(), *inode);
             }
-            Self::Remove { path } => _ = names.remove(path),
+            Self::Remove { path, .. } => _ = names.remove(path),
         }
     }
 
+    fn inode(&self) -> usize {
+        let (Self::Create { inode, .. } | Self::Remove { inode, .. } | Self::Rename { inode, .. }) =
+            self;
+        *inode
+    }
+
     fn folder(&self) -> &str {
-        let (Self::Create { path, .. } | Self::Remove { path } | Self::Rename { to: path, .. }) =
+        let (Self::Create { path, .. } | Self::Remove { path, .. } | Self::Rename { to: path, .. }) =
             self;
         folder_of(path)
     }
