@@ -1,7 +1,7 @@
 // The page of who calls whom over a stretch of time.
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { addresses, forget, resource } from "../../api/client";
+import { addresses, freshResource } from "../../api/client";
 import type { DependenciesAnswer, DependencyLink } from "../../api/types";
 import { containsText } from "../../base/text";
 import { parseLookbackMs } from "../../base/time";
@@ -22,10 +22,7 @@ export function DependenciesPage() {
   const wanted = parameters.value.get("filter") ?? "";
   const [turn, setTurn] = useState(0);
   const address = addresses.dependencies(null, lookbackMs);
-  const answer = useMemo(() => {
-    forget(address);
-    return resource<DependenciesAnswer>(address);
-  }, [address, turn]).value;
+  const answer = useMemo(() => freshResource<DependenciesAnswer>(address), [address, turn]).value;
   useEffect(() => {
     document.title = `${t("dependencies")} · Spandrel`;
   });

@@ -1,7 +1,7 @@
 // The first page: find traces.
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { addresses, forget, resource } from "../../api/client";
+import { addresses, freshResource } from "../../api/client";
 import type { ServicesAnswer, TracesAnswer } from "../../api/types";
 import { t } from "../../i18n";
 import { go, parameters } from "../../shell/location";
@@ -17,15 +17,17 @@ export function SearchPage() {
   const state = useMemo(() => readSearch(parameters.peek()), [search]);
   const [turn, setTurn] = useState(0);
   // The answers are asked for anew on every visit and every press of the button.
-  const services = useMemo(() => fresh<ServicesAnswer>(addresses.services()), [turn]).value;
+  const services = useMemo(() => freshResource<ServicesAnswer>(addresses.services()), [turn]).value;
   const asked = addresses.traces(askedParameters(state));
-  const traces = useMemo(() => fresh<TracesAnswer>(asked), [asked, turn]).value;
+  const traces = useMemo(() => freshResource<TracesAnswer>(asked), [asked, turn]).value;
   useEffect(() => {
     document.title = `${state.serviceName === "" ? t("search") : state.serviceName} · Spandrel`;
   });
 
   const find = (next: SearchState) => {
-    go(searchAddress(next));
+    const address = searchAddress(next);
+    // Looking again for the same is no new step of the history.
+    go(address, address === window.location.pathname + window.location.search ? "replace" : "push");
     setTurn(turn + 1);
   };
   const sort = (by: SortKey) => {
@@ -48,11 +50,6 @@ export function SearchPage() {
       {traces.state === "ready" && traces.data.traces.length === 0 && !isStoreEmpty && <NothingFound state={state} onFind={find} />}
     </main>
   );
-}
-
-function fresh<T>(address: string) {
-  forget(address);
-  return resource<T>(address);
 }
 
 /** Says that nothing matched, and offers the two ways out: a longer time, fewer conditions. */
