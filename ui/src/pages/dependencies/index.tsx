@@ -15,6 +15,9 @@ import { LinkTable } from "./table";
 
 const USUAL_LOOKBACK = "1d";
 
+/** How many of a caller's traces are looked through for those of one link. */
+const LINK_LIMIT = 250;
+
 /** The page. The stretch of time and the filter are in the address. */
 export function DependenciesPage() {
   const lookback = parameters.value.get("lookback") ?? USUAL_LOOKBACK;
@@ -63,6 +66,6 @@ function filtered(links: readonly DependencyLink[], wanted: string): readonly De
 }
 
 function tracesAddress(of: DependencyLink | string, lookbackMs: number): string {
-  const services = typeof of === "string" ? { serviceName: of } : { serviceName: of.parent, remoteServiceName: of.child };
+  const services = typeof of === "string" ? { serviceName: of } : { serviceName: of.parent, alsoService: of.child, limit: LINK_LIMIT };
   return searchAddress({ ...DEFAULT_SEARCH, ...services, lookbackMs });
 }

@@ -9,7 +9,7 @@ import { Failure } from "../../widgets/failure";
 import { FirstTrace } from "./first_trace";
 import { lookbackName, SearchForm } from "./form";
 import { Results } from "./results";
-import { askedParameters, DEFAULT_SEARCH, isUnconditional, lookbackText, readSearch, searchAddress, type SearchState, type SortKey } from "./state";
+import { askedParameters, DEFAULT_SEARCH, isUnconditional, lookbackText, readSearch, searchAddress, withAlsoService, type SearchState, type SortKey } from "./state";
 
 /** The page. What is searched for is in the address; the page has no state of its own. */
 export function SearchPage() {
@@ -34,6 +34,7 @@ export function SearchPage() {
     const isAscending = state.sortBy === by ? !state.isAscending : false;
     go(searchAddress({ ...state, sortBy: by, isAscending }), "replace");
   };
+  const found = traces.state === "ready" ? withAlsoService(traces.data.traces, state.alsoService) : [];
   const known = services.state === "ready" ? services.data.services : [];
   const isStoreEmpty = services.state === "ready" && known.length === 0 && traces.state === "ready" && traces.data.traces.length === 0;
   return (
@@ -44,10 +45,10 @@ export function SearchPage() {
       {traces.state === "loading" && <p class="loading" role="status">{t("searching")}</p>}
       {traces.state === "failed" && services.state !== "failed" && <Failure error={traces.error} onRetry={() => setTurn(turn + 1)} />}
       {isStoreEmpty && <FirstTrace onArrival={() => setTurn(turn + 1)} />}
-      {traces.state === "ready" && traces.data.traces.length > 0 && (
-        <Results traces={traces.data.traces} limit={traces.data.limit} state={state} onSort={sort} />
+      {traces.state === "ready" && found.length > 0 && (
+        <Results traces={found} isMore={traces.data.traces.length >= traces.data.limit || traces.data.isCut === true} state={state} onSort={sort} />
       )}
-      {traces.state === "ready" && traces.data.traces.length === 0 && !isStoreEmpty && <NothingFound state={state} onFind={find} />}
+      {traces.state === "ready" && found.length === 0 && !isStoreEmpty && <NothingFound state={state} onFind={find} />}
     </main>
   );
 }

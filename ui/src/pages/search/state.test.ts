@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { TraceSummary } from "../../api/types";
-import { askedParameters, DEFAULT_SEARCH, readSearch, searchAddress, sortResults } from "./state";
+import { askedParameters, DEFAULT_SEARCH, readSearch, searchAddress, sortResults, withAlsoService } from "./state";
 
 function read(search: string) {
   return readSearch(new URLSearchParams(search));
@@ -11,7 +11,7 @@ describe("addresses", () => {
 
   test("what is written is read back", () => {
     const state = {
-      serviceName: "client", spanName: "http get", remoteServiceName: "server", annotationQuery: "error and a=b&c", minDurationUs: 10_000,
+      serviceName: "client", spanName: "http get", remoteServiceName: "server", alsoService: "db", annotationQuery: "error and a=b&c", minDurationUs: 10_000,
       maxDurationUs: 2_500_000, lookbackMs: 123_456, endTsMs: 1_700_000_000_000, limit: 50, sortBy: "duration", isAscending: true,
     } as const;
     const address = searchAddress(state);
@@ -31,6 +31,13 @@ describe("addresses", () => {
 
 test("a maximum alone is asked together with the least minimum", () => {
   expect(askedParameters({ ...DEFAULT_SEARCH, maxDurationUs: 500 })).toMatchObject({ minDuration: 1, maxDuration: 500 });
+});
+
+test("a second service keeps the traces that it has part in", () => {
+  const trace = (...names: string[]) => ({ services: names.map((name) => ({ name, spanCount: 1 })) }) as unknown as TraceSummary;
+  const traces = [trace("a", "b"), trace("a")];
+  expect(withAlsoService(traces, "b")).toEqual([traces[0]]);
+  expect(withAlsoService(traces, "")).toEqual(traces);
 });
 
 describe("sorting", () => {
