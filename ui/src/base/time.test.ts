@@ -4,7 +4,7 @@ import { ago, durationUsText, formatDuration, formatOffset, parseDurationUs, par
 describe("durations", () => {
   test.each([
     [0, "0 ns"], [850, "850 ns"], [38_000, "38 µs"], [1500, "1.5 µs"], [13_154_000, "13.154 ms"], [999_999_999, "1 s"], [999_999_000, "999.999 ms"],
-    [1_234_000_000, "1.234 s"], [125_100_000_000, "2 min 5.1 s"], [11_520_000_000_000, "3 h 12 min"], [90_000_000_000_000, "1 d 1 h"],
+    [1_234_000_000, "1.234 s"], [125_100_000_000, "2 min 5.1 s"], [60_000_000_000, "1 min"], [11_520_000_000_000, "3 h 12 min"], [90_000_000_000_000, "1 d 1 h"],
     [-1_200_000, "\u22121.2 ms"],
   ])("%d ns is written %s", (ns, text) => expect(formatDuration(ns)).toBe(text));
 

@@ -9,6 +9,10 @@ function decimal(value: number): string {
   return String(Math.round(value * 1000) / 1000);
 }
 
+function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return `${Math.floor(large)} ${largeUnit}${small === 0 ? "" : ` ${small} ${smallUnit}`}`;
+}
+
 /** Writes a duration in the unit that suits it: `38 µs`, `13.154 ms`, `2 min 5.1 s`. */
 export function formatDuration(durationNs: number): string {
   if (durationNs < 0) return `\u2212${formatDuration(-durationNs)}`;
@@ -18,9 +22,9 @@ export function formatDuration(durationNs: number): string {
   if (Math.round(durationNs / NS_PER_US) < 1e6) return `${decimal(durationNs / NS_PER_MS)} ms`;
   const seconds = durationNs / NS_PER_S;
   if (Math.round(durationNs / NS_PER_MS) < 60_000) return `${decimal(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor((durationNs % 60e9) / 1e8) / 10} s`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+  if (seconds < 3600) return twoUnits(seconds / 60, "min", Math.floor((durationNs % 60e9) / 1e8) / 10, "s");
+  if (seconds < 86_400) return twoUnits(seconds / 3600, "h", Math.floor((seconds % 3600) / 60), "min");
+  return twoUnits(seconds / 86_400, "d", Math.floor((seconds % 86_400) / 3600), "h");
 }
 
 /** Writes an offset from a start with its sign: `+180 µs`; the start itself is `0`. */

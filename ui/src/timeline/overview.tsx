@@ -97,7 +97,7 @@ function drawOverview(viewport: Viewport, scale: TimeScale, widthPx: number, can
     const height = bandPx >= 3 ? bandPx - 1 : bandPx;
     drawRuns(counted.busy, band, counted.widthPx, (left, width, busy) => {
       // A band of many rows is drawn stronger the more of them are busy.
-      to.fill(left, y, width, height, translucent(ink.busy, clamp(0.35 + (0.65 * busy) / rowsPerBand, 0, 1)));
+      to.fill(left, y, Math.max(1.5, width), height, translucent(ink.busy, clamp(0.5 + (0.5 * busy) / rowsPerBand, 0, 1)));
     });
     drawRuns(counted.errors, band, counted.widthPx, (left, width) => to.fill(left, y, Math.max(2, width), height, ink.error));
   }

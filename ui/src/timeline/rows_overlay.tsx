@@ -40,7 +40,7 @@ export interface RowProps {
 }
 
 /** The deepest level that is still indented further; below it the level is only said. */
-const INDENT_LEVELS_MAX = 20;
+export const INDENT_LEVELS_MAX = 30;
 
 /** The id of a row's element. */
 export function rowElementId(row: number): string {
@@ -85,7 +85,7 @@ function NameCell(props: RowProps & { readonly isParent: boolean }) {
   };
   return (
     <div role="gridcell" class="name">
-      <i class="guides" aria-hidden="true" style={{ width: `${indent * 12}px` }} />
+      <i class="guides" aria-hidden="true" style={{ width: `calc(${indent} * var(--indent))` }} />
       {props.isParent
         ? <button type="button" class="fold" tabIndex={-1} aria-label={t(props.isFolded ? "unfold" : "fold")} onClick={fold}>{props.isFolded ? "▸" : "▾"}</button>
         : <i class="fold" aria-hidden="true" />}

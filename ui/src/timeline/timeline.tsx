@@ -15,7 +15,7 @@ import { drawRows } from "./draw_rows";
 import { EventPopup, type PointedEvents } from "./event_popup";
 import { inkOf } from "./ink";
 import { Overview } from "./overview";
-import { Row, rowElementId, type RowActions } from "./rows_overlay";
+import { INDENT_LEVELS_MAX, Row, rowElementId, type RowActions } from "./rows_overlay";
 import { plotScale, rowShape, rowWindow, type RowShape, type Window } from "./shape";
 import { nameWidthPx, Splitter } from "./splitter";
 import { useSize } from "./use_size";
@@ -26,6 +26,9 @@ const TICK_SPACING_PX = 110;
 
 /** The height of the axis, which covers the top of the rows' area. */
 const AXIS_HEIGHT_PX = 26;
+
+/** The room that the indents of the deepest level may take. */
+const INDENT_ROOM_PX = 150;
 
 /** What the whole timeline is laid out by. */
 interface Layout {
@@ -170,9 +173,10 @@ function Rows(props: {
   const visible = viewport.visible.value;
   const places = placesToHold(layout.window, placeOf(visible, viewport.focusRow.value), visible.length);
   const found = viewport.found.value;
+  const indentPx = useMemo(() => indentStepPx(viewport.columns), [viewport]);
   return (
     <div class="grid" role="treegrid" aria-label={t("spansOfTrace")} aria-rowcount={visible.length} aria-readonly="true"
-      style={{ "--name-width": `${layout.nameWidthPx}px` }}>
+      style={{ "--name-width": `${layout.nameWidthPx}px`, "--indent": `${indentPx}px` }}>
       {places.map((place) => {
         const row = at(visible, place);
         return (
@@ -186,6 +190,12 @@ function Rows(props: {
       {pointed.value && <EventPopup columns={viewport.columns} pointed={pointed.value} />}
     </div>
   );
+}
+
+/** The indent of one level: deep trees get narrow steps, so that names keep their room. */
+function indentStepPx(columns: TraceColumns): number {
+  const deepest = columns.depth.reduce((most, depth) => Math.max(most, depth), 1);
+  return Math.round(clamp(INDENT_ROOM_PX / Math.min(deepest, INDENT_LEVELS_MAX), 6, 12));
 }
 
 /** The places in the window, and the one with focus wherever it is: losing it loses the keyboard. */

@@ -9,9 +9,10 @@ const LAYER_GAP_PX = 110;
 const ROW_GAP_PX = 26;
 /** The room that a link takes where it passes a layer of services. */
 const PASSING_HEIGHT_PX = 8;
-const EDGE_PX = 28;
+const EDGE_PX = 34;
 const LANE_PX = 22;
 const ARROW_PX = 7;
+const BEND_PX = 12;
 const NODE_WIDTH_MIN_PX = 90;
 const NODE_WIDTH_MAX_PX = 220;
 const CHAR_PX = 7.4;
@@ -244,11 +245,16 @@ function ownEdge(link: DependencyLink, node: PlacedNode): PlacedEdge {
   return { link, path, labelX: middle + 34, labelY: top + 20 };
 }
 
-/** A call back to the left runs in a lane of its own under the picture. */
+/** A call back to the left runs between the layers and in a lane of its own under the picture. */
 function backEdge(link: DependencyLink, from: PlacedNode, to: PlacedNode, laneY: number): PlacedEdge {
-  const startX = from.x + from.width - 14;
-  const endX = to.x + 14;
-  const startY = from.y + NODE_HEIGHT_PX;
-  const path = `M${startX} ${startY}V${laneY - 10}Q${startX} ${laneY} ${startX - 10} ${laneY}H${endX + 10}Q${endX} ${laneY} ${endX} ${laneY - 10}V${to.y + NODE_HEIGHT_PX + ARROW_PX}`;
-  return { link, path, labelX: (startX + endX) / 2, labelY: laneY };
+  const middle = NODE_HEIGHT_PX / 2;
+  const outX = from.x + from.width + BEND_PX;
+  const inX = to.x - BEND_PX - ARROW_PX;
+  const path = [
+    `M${from.x + from.width} ${from.y + middle}Q${outX} ${from.y + middle} ${outX} ${from.y + middle + BEND_PX}`,
+    `V${laneY - BEND_PX}Q${outX} ${laneY} ${outX - BEND_PX} ${laneY}`,
+    `H${inX + BEND_PX}Q${inX} ${laneY} ${inX} ${laneY - BEND_PX}`,
+    `V${to.y + middle + BEND_PX}Q${inX} ${to.y + middle} ${to.x - ARROW_PX} ${to.y + middle}`,
+  ].join("");
+  return { link, path, labelX: (outX + inX) / 2, labelY: laneY };
 }

@@ -63,7 +63,7 @@ function ResultRow({ trace, longestNs }: { trace: TraceSummary; longestNs: numbe
     <tr role="row" class={trace.errorCount > 0 ? "has-error" : undefined}>
       <td role="cell" class="what">
         <a href={tracePath(trace.traceId)}>
-          <b>{trace.rootService === null ? t("noRoot") : showUnseen(trace.rootService)}</b>{" "}
+          <b>{rootText(trace)}</b>{" "}
           <span>{trace.rootName === null ? "" : showUnseen(trace.rootName)}</span>
         </a>
         <code>{trace.traceId}</code>
@@ -81,6 +81,12 @@ function ResultRow({ trace, longestNs }: { trace: TraceSummary; longestNs: numbe
       <td role="cell" class="services"><Services trace={trace} /></td>
     </tr>
   );
+}
+
+/** The root's service; a root may have none, and a trace may have no root. */
+function rootText(trace: TraceSummary): string {
+  if (trace.rootService !== null) return showUnseen(trace.rootService);
+  return t(trace.rootName === null ? "noRoot" : "unknownService");
 }
 
 function Start({ startNs }: { startNs: string | null }) {

@@ -55,5 +55,5 @@ function Notes({ trace }: { trace: TraceAnswer }) {
 
 function skewText(skew: SkewCorrection): string {
   const who = showUnseen(skew.service ?? skew.address ?? t("unknownService"));
-  return `${who} ${skew.skewNs > 0 ? "+" : ""}${formatDuration(skew.skewNs)}`;
+  return t(skew.skewNs < 0 ? "clockBehind" : "clockAhead", { who, time: formatDuration(Math.abs(skew.skewNs)) });
 }
