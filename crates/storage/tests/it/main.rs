@@ -1,9 +1,11 @@
 //! The store's tests from outside, one binary for all.
+#![expect(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 
 mod damage;
 mod embedded;
 mod failing_calls;
 mod ledger;
+mod memory;
 mod quarantine;
 mod simulation;
 mod suite;
