@@ -7,5 +7,6 @@ mod failing_calls;
 mod ledger;
 mod memory;
 mod quarantine;
+mod recycling;
 mod simulation;
 mod suite;
