@@ -3,6 +3,7 @@
 mod article;
 mod bad_input;
 mod cli;
+mod durability;
 mod http;
 mod lifecycle;
 mod server;
