@@ -6,4 +6,5 @@ mod cli;
 mod durability;
 mod http;
 mod lifecycle;
+mod queries;
 mod server;
