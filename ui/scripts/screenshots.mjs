@@ -11,7 +11,7 @@ const SCREEN = { width: 1280, height: 640 };
 
 const PICTURES = [
   { name: "search", address: "/?serviceName=client", settled: (page) => page.getByRole("table").waitFor() },
-  { name: "trace", address: "/traces/1329fbad3a481654?zoom=0-2000000", settled: pointAtDns },
+  { name: "trace", address: "/traces/1329fbad3a481654?zoom=0..2000000", settled: pointAtDns },
   { name: "span", address: "/traces/1329fbad3a481654", settled: openRedirect },
   { name: "trace-dark", address: "/traces/1329fbad3a481654", colorScheme: "dark", settled: openRedirect },
   { name: "trace-zh", address: "/traces/1329fbad3a481654", locale: "zh-CN", settled: openRedirect },

@@ -2,7 +2,7 @@
 // place of a page that failed.
 
 import { Component, type ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { t } from "./i18n";
 import { DependenciesPage } from "./pages/dependencies";
 import { SearchPage } from "./pages/search";
@@ -18,6 +18,12 @@ export function App() {
   }, []);
   const at = route.value;
   const key = at.page === "trace" ? at.traceId : at.page;
+  const lastKey = useRef(key);
+  useEffect(() => {
+    // A screen reader goes on at the new page; the first page is where it begins anyway.
+    if (lastKey.current !== key) document.getElementById("main")?.focus();
+    lastKey.current = key;
+  }, [key]);
   return (
     <>
       <a class="skip" href="#main">{t("skipToContent")}</a>

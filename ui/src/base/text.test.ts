@@ -1,15 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { layOutJson, linkTarget, shorten, showUnseen } from "./text";
-
-describe("JSON", () => {
-  test("objects and arrays are laid out", () => {
-    expect(layOutJson('{"a":[1,2]}')).toBe('{\n  "a": [\n    1,\n    2\n  ]\n}');
-  });
-
-  test.each(["12", '"text"', "{broken", "", "null", '{"id":12345678901234567}'])("%j stays as it came", (text) => {
-    expect(layOutJson(text)).toBeNull();
-  });
-});
+import { linkTarget, shorten, showUnseen } from "./text";
 
 describe("links", () => {
   test.each(["http://localhost:8000/", "https://example.org/a?b=c#d"])("%s becomes one", (text) => {

@@ -1,21 +1,5 @@
-// What a received text may become on the page: laid-out JSON, or a link. Pure.
+// What a received text may become on the page: a link, a shorter text, a safer one. Pure.
 // Received text is never markup; these functions return text and plain data only.
-
-/** The longest value that is laid out as JSON; longer ones are shown as they came. */
-export const JSON_LAYOUT_LEN_MAX = 200_000;
-
-/** Lays out a JSON object or array on several lines; null when the text is neither. */
-export function layOutJson(text: string): string | null {
-  const first = text.trimStart()[0];
-  if ((first !== "{" && first !== "[") || text.length > JSON_LAYOUT_LEN_MAX) return null;
-  // Numbers past 2^53 would change on the way through a double; such text stays as it came.
-  if (/\d{16}/.test(text)) return null;
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return null;
-  }
-}
 
 /** The address to link to when a whole text is one http or https address; otherwise null. */
 export function linkTarget(text: string): string | null {

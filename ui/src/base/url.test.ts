@@ -18,6 +18,7 @@ test("absent parameters are left out and the others escaped", () => {
 });
 
 test("intervals are read from addresses", () => {
-  expect(parseInterval("100-200")).toEqual({ startNs: 100, endNs: 200 });
-  for (const text of ["200-100", "5-5", "a-b", "", "-5-9", null]) expect(parseInterval(text)).toBeNull();
+  expect(parseInterval("100..200")).toEqual({ startNs: 100, endNs: 200 });
+  expect(parseInterval("-300..-5")).toEqual({ startNs: -300, endNs: -5 });
+  for (const text of ["200..100", "5..5", "a..b", "", "5-9", null]) expect(parseInterval(text)).toBeNull();
 });

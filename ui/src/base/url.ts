@@ -40,9 +40,9 @@ export function tracePath(traceId: string, spanId?: string): string {
   return `/traces/${encodeURIComponent(traceId)}${query({ span: spanId })}`;
 }
 
-/** Reads an interval written as `startNs-endNs`; null when it is none. */
+/** Reads an interval written as `startNs..endNs`; null when it is none. */
 export function parseInterval(text: string | null): { startNs: number; endNs: number } | null {
-  const parts = /^(\d{1,16})-(\d{1,16})$/.exec(text ?? "");
+  const parts = /^(-?\d{1,16})\.\.(-?\d{1,16})$/.exec(text ?? "");
   const startNs = Number(parts?.[1]);
   const endNs = Number(parts?.[2]);
   return parts && startNs < endNs ? { startNs, endNs } : null;

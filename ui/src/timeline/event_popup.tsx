@@ -1,6 +1,7 @@
 // What happened at a dot: every event of the group with its time and the rest of its text.
 
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { jsonMembers, type JsonMember } from "../base/json";
 import { at, clamp } from "../base/numbers";
 import { shorten, showUnseen } from "../base/text";
 import { formatDuration, formatOffset } from "../base/time";
@@ -60,16 +61,8 @@ export function EventPopup({ columns, pointed }: { readonly columns: TraceColumn
 }
 
 /** The fields of an event's JSON text besides its name, or the text itself. */
-export function eventFields(label: string, text: string): readonly (readonly [string, string])[] | null {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return null;
-    return Object.entries(parsed)
-      .filter(([key, value]) => !(key === "event" && value === label))
-      .map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)] as const);
-  } catch {
-    return null;
-  }
+export function eventFields(label: string, text: string): readonly JsonMember[] | null {
+  return jsonMembers(text)?.filter(([key, value]) => !(key === "event" && value === label)) ?? null;
 }
 
 function Detail({ label, text }: { label: string; text: string }) {

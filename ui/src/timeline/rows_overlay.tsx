@@ -13,6 +13,7 @@ import { barExtent, eventGroups, type EventGroup } from "../trace/hit_test";
 import { hasChildren, under } from "../trace/tree";
 import { EVENT_POPUP_ID, type PointedEvents } from "./event_popup";
 import { PLOT_EDGE_PX, type RowShape } from "./shape";
+import { rowTitle } from "./viewport";
 
 /** What rows tell the timeline. */
 export interface RowActions {
@@ -89,7 +90,7 @@ function NameCell(props: RowProps & { readonly isParent: boolean }) {
       {props.isParent
         ? <button type="button" class="fold" tabIndex={-1} aria-label={t(props.isFolded ? "unfold" : "fold")} onClick={fold}>{props.isFolded ? "▸" : "▾"}</button>
         : <i class="fold" aria-hidden="true" />}
-      <span class="label">
+      <span class="label" title={rowTitle(columns, row)}>
         {caller !== null && caller !== serviceOf(columns, row) && (
           <><Service {...props} name={caller} index={columns.clientService[row] ?? -1} /><span class="to"> → </span></>
         )}

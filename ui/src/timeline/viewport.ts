@@ -3,7 +3,7 @@
 
 import { computed, signal } from "@preact/signals";
 import { at, fitInterval, zoomInterval, type Interval } from "../base/numbers";
-import { containsText } from "../base/text";
+import { containsText, showUnseen } from "../base/text";
 import { callerOf, endNs, FLAG_ERROR, serviceOf, stringAt, type TraceColumns } from "../trace/columns";
 import { ancestors, foldableRows, hasChildren, nextRow, placeOf, visibleRows } from "../trace/tree";
 
@@ -155,10 +155,11 @@ export class Viewport {
   }
 }
 
-/** A row in words: `client to server, HTTP GET`. */
+/** A row in words: `client → server · HTTP GET`. */
 export function rowTitle(columns: TraceColumns, row: number): string {
   const services = [callerOf(columns, row), serviceOf(columns, row)].filter((name) => name !== null);
-  return [[...new Set(services)].join(" → "), stringAt(columns, at(columns.name, row))].filter((text) => text !== "").join(" · ");
+  const words = [[...new Set(services)].join(" → "), stringAt(columns, at(columns.name, row))];
+  return showUnseen(words.filter((text) => text !== "").join(" · "));
 }
 
 function wholeInterval(columns: TraceColumns): Interval {

@@ -1,5 +1,6 @@
 // What a trace is, in a line or two: its root, when, how long, how much of it.
 
+import { useEffect } from "preact/hooks";
 import type { SkewCorrection, TraceAnswer } from "../../api/types";
 import { showUnseen } from "../../base/text";
 import { formatDuration, wallTime } from "../../base/time";
@@ -14,7 +15,9 @@ export function TraceHeader({ trace, viewport }: { readonly trace: TraceAnswer; 
   const { columns } = viewport;
   const service = columns.rowCount > 0 ? serviceOf(columns, 0) : null;
   const name = columns.rowCount > 0 ? stringAt(columns, at(columns.name, 0)) : "";
-  document.title = `${[service, name].filter(Boolean).join(" · ") || trace.traceId} · Spandrel`;
+  useEffect(() => {
+    document.title = `${[service, name].filter(Boolean).join(" · ") || trace.traceId} · Spandrel`;
+  });
   const wall = trace.startNs === null ? null : wallTime(trace.startNs);
   return (
     <header class="trace-header">

@@ -101,7 +101,7 @@ function useAddress(viewport: Viewport): void {
   const interval = viewport.interval.value;
   useEffect(() => {
     const timer = window.setTimeout(() => {
-      const zoom = viewport.isZoomed.peek() ? `${Math.round(Math.max(0, interval.startNs))}-${Math.round(interval.endNs)}` : null;
+      const zoom = viewport.isZoomed.peek() ? `${Math.round(interval.startNs)}..${Math.round(interval.endNs)}` : null;
       setParameters({ span: row >= 0 ? (viewport.columns.spanId[row] ?? null) : null, zoom });
     }, ADDRESS_DELAY_MS);
     return () => window.clearTimeout(timer);

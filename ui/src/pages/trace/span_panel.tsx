@@ -34,7 +34,7 @@ export function SpanPanel(props: {
   return (
     <aside class="panel" aria-labelledby="panel-title">
       <header>
-        <h2 id="panel-title">{showUnseen(title)}</h2>
+        <h2 id="panel-title">{title}</h2>
         <span class="took">{Number.isNaN(duration) ? "" : formatDuration(duration)}</span>
         <button type="button" class="quiet close" aria-label={t("close")} title={`${t("close")} (Esc)`} onClick={props.onClose}>×</button>
       </header>
