@@ -29,6 +29,11 @@ test("few rows are elements, wherever the trace is scrolled to, and the last is 
   page.setDefaultTimeout(60_000);
   await page.getByRole("treegrid").waitFor();
   assert.equal(await page.getByRole("treegrid").getAttribute("aria-rowcount"), String(SPAN_COUNT));
+  const { shownMs, answeredMs } = await page.evaluate(() => ({
+    shownMs: performance.now(),
+    answeredMs: performance.getEntriesByType("resource").find((one) => one.name.includes("/api/spandrel/traces/")).responseEnd,
+  }));
+  context.diagnostic(`shown after ${shownMs.toFixed(0)} ms, of which ${answeredMs.toFixed(0)} ms until the server's answer was read`);
   await page.keyboard.press("End");
   await page.locator(`#row-${SPAN_COUNT - 1}`).waitFor();
   assert.ok((await page.getByRole("row").count()) <= 81);

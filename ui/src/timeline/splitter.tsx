@@ -7,7 +7,7 @@ import { t } from "../i18n";
 const WIDTH_MIN_PX = 180;
 
 /** The share of the page that names take at first, and at most. */
-const SHARE_AT_FIRST = 0.45;
+const SHARE_AT_FIRST = 0.5;
 const SHARE_MAX = 0.7;
 
 /** How far one press of an arrow key moves the line. */

@@ -65,7 +65,9 @@ function LoadedTrace({ trace, isRaw }: { trace: TraceAnswer; isRaw: boolean }) {
   return (
     <main id="main" class="trace-page" tabIndex={-1}>
       <TraceHeader trace={trace} viewport={viewport} />
-      <Toolbar viewport={viewport} trace={trace} isRaw={isRaw} onHelp={() => (isHelpOpen.value = true)} onRaw={() => (isRawOpen.value = true)} />
+      <Toolbar viewport={viewport} trace={trace} isRaw={isRaw}
+        onRawTimes={(isWanted) => setParameters({ ...viewParameters(viewport), raw: isWanted ? "true" : null })}
+        onHelp={() => (isHelpOpen.value = true)} onJson={() => (isRawOpen.value = true)} />
       <div class="trace-body">
         {viewport.columns.rowCount === 0 ? <p class="notice">{t("traceEmpty")}</p> : <Timeline viewport={viewport} onSelect={select} />}
         {spanId !== undefined && (
@@ -93,6 +95,15 @@ function viewportOf(trace: TraceAnswer): Viewport {
   return viewport;
 }
 
+/** What is looked at, for the address. */
+function viewParameters(viewport: Viewport): Record<"span" | "zoom", string | null> {
+  const { startNs, endNs } = viewport.interval.peek();
+  return {
+    span: viewport.columns.spanId[viewport.selectedRow.peek()] ?? null,
+    zoom: viewport.isZoomed.peek() ? `${Math.round(startNs)}..${Math.round(endNs)}` : null,
+  };
+}
+
 /** How long zooming must rest before the address follows; browsers limit changes of history. */
 const ADDRESS_DELAY_MS = 300;
 
@@ -101,8 +112,7 @@ function useAddress(viewport: Viewport): void {
   const interval = viewport.interval.value;
   useEffect(() => {
     const timer = window.setTimeout(() => {
-      const zoom = viewport.isZoomed.peek() ? `${Math.round(interval.startNs)}..${Math.round(interval.endNs)}` : null;
-      setParameters({ span: row >= 0 ? (viewport.columns.spanId[row] ?? null) : null, zoom });
+      setParameters(viewParameters(viewport));
     }, ADDRESS_DELAY_MS);
     return () => window.clearTimeout(timer);
   }, [viewport, row, interval]);

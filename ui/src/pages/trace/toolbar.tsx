@@ -3,7 +3,6 @@
 import type { TraceAnswer } from "../../api/types";
 import { addresses } from "../../api/client";
 import { t } from "../../i18n";
-import { setParameters } from "../../shell/location";
 import type { Viewport } from "../../timeline/viewport";
 import { FIND_FIELD_ID } from "./use_keys";
 
@@ -12,8 +11,9 @@ export function Toolbar(props: {
   readonly viewport: Viewport;
   readonly trace: TraceAnswer;
   readonly isRaw: boolean;
+  readonly onRawTimes: (isWanted: boolean) => void;
   readonly onHelp: () => void;
-  readonly onRaw: () => void;
+  readonly onJson: () => void;
 }) {
   const { viewport, trace } = props;
   const isFolded = viewport.folded.value.size > 0;
@@ -30,11 +30,11 @@ export function Toolbar(props: {
       </span>
       <span class="spacer" />
       <label class="switch" title={t("rawTimesHint")}>
-        <input type="checkbox" role="switch" checked={props.isRaw} onChange={(event) => setParameters({ raw: event.currentTarget.checked ? "true" : null })} />
+        <input type="checkbox" role="switch" checked={props.isRaw} onChange={(event) => props.onRawTimes(event.currentTarget.checked)} />
         {t("rawTimes")}
       </label>
       <span class="group">
-        <button type="button" onClick={props.onRaw}>JSON</button>
+        <button type="button" onClick={props.onJson}>JSON</button>
         <a class="button" href={addresses.rawTrace(trace.traceId)} download={`${trace.traceId}.json`}>{t("download")}</a>
         <button type="button" aria-label={t("help")} title={`${t("help")} (?)`} onClick={props.onHelp}>?</button>
       </span>
