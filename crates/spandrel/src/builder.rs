@@ -1,0 +1,313 @@
+//! How a span starts: its name, what it refers to, and its first tags.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use spandrel_model::SpanKind;
+
+use crate::clock;
+use crate::context::{Extra, Reference, ReferenceKind, Sampling, SpanContext};
+use crate::propagation::Extracted;
+use crate::record::{REFERENCES_LEN_MAX, Record, kind_name, kind_of};
+use crate::sampler::SamplingRequest;
+use crate::scope::{self, Context};
+use crate::span::{EnteredSpan, Live, Span, SpanRef, Start, State};
+use crate::tags;
+use crate::tracer::{Inner, Tracer};
+use crate::value::{Tag, TagValue};
+
+/// What a new span can refer to: a [`Span`], [`SpanRef`], [`SpanContext`], [`Context`] or
+/// [`Extracted`], or an `Option` of one.
+pub trait Referent: sealed::Sealed {}
+
+impl<R: sealed::Sealed + ?Sized> Referent for R {}
+
+mod sealed {
+    use super::{Context, Extracted, Span, SpanContext, SpanRef};
+    use crate::span::EnteredSpan;
+
+    pub trait Sealed {
+        fn span_context(&self) -> Option<SpanContext>;
+
+        /// What was said about a trace without naming a span of it.
+        fn hints(&self) -> Option<&Extracted> {
+            None
+        }
+    }
+
+    impl Sealed for SpanContext {
+        fn span_context(&self) -> Option<SpanContext> {
+            Some(self.clone())
+        }
+    }
+
+    impl Sealed for SpanRef {
+        fn span_context(&self) -> Option<SpanContext> {
+            Some(self.context())
+        }
+    }
+
+    impl Sealed for Span {
+        fn span_context(&self) -> Option<SpanContext> {
+            Some(self.context())
+        }
+    }
+
+    impl Sealed for EnteredSpan {
+        fn span_context(&self) -> Option<SpanContext> {
+            Some(self.context())
+        }
+    }
+
+    impl Sealed for Context {
+        fn span_context(&self) -> Option<SpanContext> {
+            self.span().map(SpanRef::context)
+        }
+    }
+
+    impl Sealed for Extracted {
+        fn span_context(&self) -> Option<SpanContext> {
+            self.context.clone()
+        }
+
+        fn hints(&self) -> Option<&Extracted> {
+            Some(self)
+        }
+    }
+
+    impl<R: Sealed> Sealed for Option<R> {
+        fn span_context(&self) -> Option<SpanContext> {
+            self.as_ref()?.span_context()
+        }
+
+        fn hints(&self) -> Option<&Extracted> {
+            self.as_ref()?.hints()
+        }
+    }
+
+    impl<R: Sealed + ?Sized> Sealed for &R {
+        fn span_context(&self) -> Option<SpanContext> {
+            (**self).span_context()
+        }
+
+        fn hints(&self) -> Option<&Extracted> {
+            (**self).hints()
+        }
+    }
+}
+
+/// A span that is about to start. Made with [`Tracer::span`].
+///
+/// Without any reference the span becomes a child of the thread's active span; without that,
+/// the first of a new trace. A call of [`child_of`](Self::child_of) or
+/// [`follows_from`](Self::follows_from) switches this off, also when it names nothing.
+#[must_use = "a span starts with start()"]
+pub struct SpanBuilder<'t> {
+    tracer: &'t Tracer,
+    operation_name: Cow<'static, str>,
+    references: Vec<Reference>,
+    parent: Option<Reference>,
+    hints: Option<Box<Extracted>>,
+    tags: Vec<Tag>,
+    start_time: Option<SystemTime>,
+    ignores_active_span: bool,
+}
+
+impl<'t> SpanBuilder<'t> {
+    pub(crate) const fn new(tracer: &'t Tracer, operation_name: Cow<'static, str>) -> Self {
+        Self {
+            tracer,
+            operation_name,
+            references: Vec::new(),
+            parent: None,
+            hints: None,
+            tags: Vec::new(),
+            start_time: None,
+            ignores_active_span: false,
+        }
+    }
+
+    /// Makes the span a child of another. The first call names the parent.
+    pub fn child_of(self, other: &(impl Referent + ?Sized)) -> Self {
+        self.refer(ReferenceKind::ChildOf, other)
+    }
+
+    /// Says that another span caused this one and does not wait for it. It names the parent
+    /// where no [`child_of`](Self::child_of) does.
+    pub fn follows_from(self, other: &(impl Referent + ?Sized)) -> Self {
+        self.refer(ReferenceKind::FollowsFrom, other)
+    }
+
+    fn refer(mut self, kind: ReferenceKind, other: &(impl Referent + ?Sized)) -> Self {
+        self.ignores_active_span = true;
+        if let Some(hints) = other.hints().filter(|hints| hints.context.is_none()) {
+            self.hints.get_or_insert_with(|| Box::new(hints.clone()));
+        }
+        let Some(context) = other.span_context().filter(|context| !context.is_noop) else {
+            return self;
+        };
+        let reference = Reference { kind, context };
+        match &self.parent {
+            None => self.parent = Some(reference),
+            Some(parent) if is_better_parent(kind, parent.kind) => {
+                let earlier = self.parent.replace(reference);
+                self.references.extend(earlier);
+            }
+            Some(_) if self.references.len() < REFERENCES_LEN_MAX => {
+                self.references.push(reference);
+            }
+            Some(_) => {}
+        }
+        self
+    }
+
+    /// Does not make the span a child of the thread's active span.
+    pub const fn ignore_active_span(mut self) -> Self {
+        self.ignores_active_span = true;
+        self
+    }
+
+    /// Says which side of a call the span is.
+    pub fn kind(self, kind: SpanKind) -> Self {
+        self.tag(tags::SPAN_KIND, TagValue::from_static(kind_name(kind)))
+    }
+
+    /// Sets a tag.
+    pub fn tag(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<TagValue>) -> Self {
+        if self.tracer.inner().is_some() {
+            self.tags.push(Tag::new(key, value));
+        }
+        self
+    }
+
+    /// Says when the span started, where that is not now.
+    pub const fn start_time(mut self, time: SystemTime) -> Self {
+        self.start_time = Some(time);
+        self
+    }
+
+    /// Starts the span and makes it the active one of this thread until the guard is dropped.
+    pub fn enter(self) -> EnteredSpan {
+        self.start().enter()
+    }
+
+    /// Starts the span.
+    pub fn start(mut self) -> Span {
+        let Some(inner) = self.tracer.inner() else { return Span::noop() };
+        if !self.ignores_active_span {
+            self.parent = active_parent();
+        }
+        let stamp = inner.clock.now();
+        let start = match self.start_time {
+            Some(time) => Start { wall_ns: clock::wall_ns(time), monotonic_ns: None },
+            None => Start { wall_ns: stamp.wall_ns, monotonic_ns: Some(stamp.monotonic_ns) },
+        };
+        let is_shared = self.joins_the_client_half(inner);
+        let mut context = self.identify(inner, is_shared);
+        self.decide(inner, &mut context, stamp.monotonic_ns);
+        let is_recorded = context.is_sampled() || inner.records_unsampled;
+        let extra = context.extra.clone();
+        let tracer = self.tracer.clone();
+        let record = is_recorded.then(|| self.into_record(inner, is_shared));
+        let live = Live::new(tracer, &context, start, State { record, extra });
+        let handle = SpanRef::of(Arc::new(live));
+        inner.started(&handle);
+        Span::of(handle)
+    }
+
+    /// Whether the span takes over the id of the client's half, as Zipkin's own clients do.
+    fn joins_the_client_half(&self, inner: &Inner) -> bool {
+        let is_remote_child = self.parent.as_ref().is_some_and(|parent| {
+            parent.kind == ReferenceKind::ChildOf && parent.context.is_remote
+        });
+        let kind = self.tags.iter().rev().find(|tag| tag.key == tags::SPAN_KIND);
+        let kind = kind.and_then(|tag| kind_of(tag.value.as_str()?));
+        inner.shared_rpc_span && is_remote_child && kind == Some(SpanKind::Server)
+    }
+
+    fn identify(&self, inner: &Inner, is_shared: bool) -> SpanContext {
+        let Some(Reference { context: parent, .. }) = &self.parent else {
+            let (trace_id, span_id) = inner.next_trace_id();
+            let baggage = self.hints.as_ref().map(|hints| hints.baggage.clone());
+            let extra =
+                baggage.and_then(|baggage| Extra { baggage, ..Extra::default() }.into_shared());
+            let root = SpanContext::remote(trace_id, span_id, Sampling::Undecided);
+            return SpanContext { is_remote: false, extra, ..root };
+        };
+        let mut context = parent.clone();
+        context.is_remote = false;
+        if !is_shared {
+            context.span_id = inner.next_span_id();
+            context.parent_id = Some(parent.span_id);
+        }
+        context
+    }
+
+    /// Decides about sampling: what upstream said, what the program asks for, or the sampler.
+    fn decide(&mut self, inner: &Inner, context: &mut SpanContext, monotonic_ns: u64) {
+        if let Some(hints) = &self.hints
+            && context.sampling == Sampling::Undecided
+        {
+            context.sampling = hints.sampling;
+            if let Some(debug_id) = &hints.debug_id {
+                self.tags.push(Tag::new("jaeger-debug-id", debug_id));
+            }
+        }
+        if self.tags.iter().any(|tag| tag.key == tags::SAMPLING_PRIORITY) {
+            let priority = |tag: &Tag| match tag.value {
+                TagValue::Int(..=0) => Sampling::Drop,
+                _ => Sampling::Debug,
+            };
+            let asked = self.tags.iter().rev().find(|tag| tag.key == tags::SAMPLING_PRIORITY);
+            context.sampling = asked.map_or(context.sampling, priority);
+            self.tags.retain(|tag| tag.key != tags::SAMPLING_PRIORITY);
+        }
+        if context.sampling == Sampling::Undecided {
+            let (trace_id, name) = (context.trace_id, self.operation_name.as_ref());
+            let request = SamplingRequest::new(trace_id, name, monotonic_ns);
+            let decision = inner.sampler.sample(&request);
+            context.sampling = Sampling::Drop;
+            if decision.is_sampled {
+                context.sampling = Sampling::Keep;
+                let kind = TagValue::from_static(decision.sampler_type);
+                self.tags.push(Tag::new(tags::SAMPLER_TYPE, kind));
+                self.tags.push(Tag::new(tags::SAMPLER_PARAM, decision.sampler_param));
+            }
+        }
+    }
+
+    fn into_record(self, inner: &Inner, is_shared: bool) -> Box<Record> {
+        let mut record = Box::new(Record::empty());
+        record.is_shared = is_shared;
+        record.is_first_in_process =
+            self.parent.as_ref().is_none_or(|parent| parent.context.is_remote);
+        record.operation_name = self.operation_name;
+        record.process = Some(Arc::clone(&inner.process));
+        record.references.extend(self.parent);
+        record.references.extend(self.references);
+        for tag in self.tags {
+            record.set_tag(tag);
+        }
+        record
+    }
+}
+
+/// The first ChildOf is the parent, and where there is none, the first FollowsFrom.
+fn is_better_parent(kind: ReferenceKind, than: ReferenceKind) -> bool {
+    kind == ReferenceKind::ChildOf && than == ReferenceKind::FollowsFrom
+}
+
+fn active_parent() -> Option<Reference> {
+    let context = scope::active_span()?.context();
+    (!context.is_noop).then_some(Reference { kind: ReferenceKind::ChildOf, context })
+}
+
+impl std::fmt::Debug for SpanBuilder<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SpanBuilder")
+            .field("operation_name", &self.operation_name)
+            .field("parent", &self.parent)
+            .finish_non_exhaustive()
+    }
+}
