@@ -1,0 +1,11 @@
+//! The client library, from outside: OpenTracing's checks and scenarios, propagation, reporting.
+
+mod api_checks;
+mod backend;
+mod propagation;
+mod reporter_faults;
+mod reporter_wire;
+mod scopes;
+mod starting;
+mod testbed;
+mod testbed_tasks;
