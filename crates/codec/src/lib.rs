@@ -4,7 +4,9 @@
 //! a buffer. This crate opens no socket, reads no clock and knows no async runtime.
 
 mod error;
+mod protobuf;
 mod sink;
+mod thrift;
 pub mod zipkin;
 
 pub use error::DecodeError;

@@ -121,7 +121,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_dropped_and_never_resolved() {
-        for text in ["", "999.1.1.1", "1.2.3", "1.2.3.4.5", "evil.example", "0001.2.3.4", "1.2.3.+4"] {
+        for text in
+            ["", "999.1.1.1", "1.2.3", "1.2.3.4.5", "evil.example", "0001.2.3.4", "1.2.3.+4"]
+        {
             assert_eq!(parsed(text), None, "{text}");
         }
     }

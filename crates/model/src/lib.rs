@@ -12,6 +12,7 @@ mod endpoint;
 mod id;
 mod resource;
 mod span;
+pub mod trace;
 mod value;
 
 pub use endpoint::{Address, Endpoint};

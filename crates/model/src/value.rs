@@ -73,9 +73,7 @@ impl<'a> Value<'a> {
             Self::Int(value) => Value::Int(value),
             Self::Double(value) => Value::Double(value),
             Self::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
-            Self::Array(values) => {
-                Value::Array(values.into_iter().map(Self::into_owned).collect())
-            }
+            Self::Array(values) => Value::Array(values.into_iter().map(Self::into_owned).collect()),
             Self::Map(entries) => {
                 Value::Map(entries.into_iter().map(Attribute::into_owned).collect())
             }
@@ -225,7 +223,8 @@ mod tests {
 
     #[test]
     fn every_type_prints_as_text() {
-        let map = Value::Map(vec![Attribute::new("k\n", Value::Array(vec![1.into(), true.into()]))]);
+        let map =
+            Value::Map(vec![Attribute::new("k\n", Value::Array(vec![1.into(), true.into()]))]);
         for (value, text) in [
             (Value::Empty, ""),
             ("é".into(), "é"),

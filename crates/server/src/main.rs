@@ -1,1 +1,26 @@
-fn main() {}
+//! The binary `spandrel`: receives, keeps, searches and shows distributed traces.
+//!
+//! This crate speaks HTTP and owns threads, clock and configuration; spans are decoded, stored
+//! and searched by the crates below it.
+
+mod admission;
+mod api;
+mod app;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod door;
+mod guard;
+mod metrics;
+mod receivers;
+mod refusal;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().run()
+}

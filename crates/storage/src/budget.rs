@@ -35,8 +35,12 @@ impl Account {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 return Err(OverBudget { name: self.name, used, limit: self.limit });
             }
-            match self.used.compare_exchange_weak(used, wanted, Ordering::Relaxed, Ordering::Relaxed)
-            {
+            match self.used.compare_exchange_weak(
+                used,
+                wanted,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return Ok(Reservation { account: Arc::clone(self), amount }),
                 Err(changed) => used = changed,
             }
@@ -89,6 +93,17 @@ impl Reservation {
         self.amount
     }
 
+    /// Reserves `amount` bytes more.
+    ///
+    /// # Errors
+    ///
+    /// Refuses, as [`Account::reserve`] does; what it holds already it keeps.
+    pub fn grow(&mut self, amount: u64) -> Result<(), OverBudget> {
+        let more = self.account.reserve(amount)?;
+        self.absorb(more);
+        Ok(())
+    }
+
     /// Takes over the bytes of another reservation on the same account.
     ///
     /// # Panics
@@ -133,8 +148,10 @@ mod tests {
         let account = Account::new("test", 100);
         let mut first = account.reserve(60).unwrap();
         assert_eq!(account.reserve(41).unwrap_err().used, 60);
-        assert_eq!(account.refused(), 1);
-        first.absorb(account.reserve(40).unwrap());
+        assert_eq!(account.refused(), 1, "one refusal so far");
+        first.absorb(account.reserve(30).unwrap());
+        first.grow(10).unwrap();
+        assert!(first.grow(1).is_err());
         assert_eq!((first.amount(), account.used()), (100, 100));
         let beyond = account.reserve_regardless(5);
         assert_eq!(account.used(), 105);

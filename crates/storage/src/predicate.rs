@@ -123,7 +123,11 @@ impl Predicate {
     }
 }
 
-fn find_in_scope<'s>(span: &'s Span<'_>, scope: AttributeScope, key: &str) -> Option<&'s Value<'s>> {
+fn find_in_scope<'s>(
+    span: &'s Span<'_>,
+    scope: AttributeScope,
+    key: &str,
+) -> Option<&'s Value<'s>> {
     let on_span = || narrow(find(&span.attributes, key));
     let on_resource = || narrow(find(&span.resource.attributes, key));
     match scope {

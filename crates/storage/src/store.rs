@@ -17,7 +17,8 @@ use crate::tenant::Tenant;
 /// A span as a store hands it out: shared, never changed.
 pub type StoredSpan = Arc<Span<'static>>;
 
-/// Receives the outcome of one [`SpanStore::append`], once, on a thread of the store's.
+/// Receives the outcome of one [`SpanStore::append`], once: on a thread of the store's, which
+/// it must not block, or inside the call when the request is refused at once.
 pub type Completion = Box<dyn FnOnce(Result<(), AppendError>) + Send>;
 
 /// Keeps spans and finds them again.
@@ -38,6 +39,9 @@ pub trait SpanStore: Send + Sync {
 
     /// Visits the traces that may answer `request`, the one with the latest start first and
     /// those without a start last, until the visitor breaks.
+    ///
+    /// The start that counts is the latest of the trace's spans'. A trace that gets spans during
+    /// the scan is visited at most once.
     ///
     /// Each trace comes whole, keyed by the low 64 bits of its id. The time range only prunes:
     /// a trace is left out when no span of it starts inside; the visitor decides the rest.

@@ -64,7 +64,9 @@ pub enum TenantError {
     #[error("a tenant's name is not `.` or `..`")]
     Dots,
     /// A byte that is not allowed.
-    #[error("the byte at {offset} of the tenant's name is no ASCII letter, digit or one of !-_.*'()")]
+    #[error(
+        "the byte at {offset} of the tenant's name is no ASCII letter, digit or one of !-_.*'()"
+    )]
     Character {
         /// Where it stands, from zero.
         offset: usize,

@@ -1,1 +1,9 @@
-//! DESC
+//! For tests alone: a simulated disk with a seed, and spans made from numbers.
+//!
+//! Nothing here ships, and nothing here is random beyond its seed.
+
+mod seeded;
+mod spans;
+
+pub use seeded::Seeded;
+pub use spans::{SeedDecoder, body_of, seeded_batch, seeded_span};

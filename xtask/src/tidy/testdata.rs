@@ -5,6 +5,12 @@ use std::collections::BTreeSet;
 use super::Finding;
 use super::tree::Tree;
 
+/// What a README must say, and the words by which it is known to say so.
+const WANTED: [(&str, &[&str]); 2] = [
+    ("origin", &["origin", "from ", "ours", "hand-made"]),
+    ("licence", &["licence", "license", "apache-2.0", "bsd-", "cc0"]),
+];
+
 /// Finds testdata whose README is missing, or silent about origin or licence.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -22,8 +28,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     }
     for readme in readmes {
         let text = tree.text(&readme).unwrap_or_default().to_lowercase();
-        for (wanted, words) in [("origin", ["origin", "from"]), ("licence", ["licence", "license"])]
-        {
+        for (wanted, words) in WANTED {
             if !words.iter().any(|word| text.contains(word)) {
                 let message = format!("says nothing of the data's {wanted}");
                 findings.push(Finding::of_file(&readme, message));

@@ -1,0 +1,267 @@
+//! Reads and writes the wire format of protobuf: fields of one message; no message of any schema.
+//!
+//! Every length is checked against the bytes that remain, and nothing here allocates while
+//! reading. Groups, which no schema of ours has, are skipped to a limited depth.
+
+use crate::DecodeError;
+
+/// How many groups may stand in one another where they are skipped.
+const GROUP_DEPTH_MAX: usize = 64;
+
+/// What a field holds, by its wire type. A reader meets a field with another wire type than its
+/// schema says: then the field is unknown to it.
+#[derive(Clone, Debug)]
+pub(crate) enum Wire<'a> {
+    /// A number of one to ten bytes.
+    Varint(u64),
+    /// Eight bytes.
+    Fixed64(u64),
+    /// Four bytes.
+    #[expect(dead_code, reason = "Zipkin's schema has no such field, OpenTelemetry's has")]
+    Fixed32(u32),
+    /// Text, bytes or a message.
+    Bytes(Reader<'a>),
+}
+
+/// Reads the fields of one message one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Starts at the first byte.
+    pub(crate) fn new(input: &'a [u8]) -> Self {
+        Self { rest: input, offset: 0 }
+    }
+
+    /// How many bytes of the whole body were read.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Returns what is not read yet.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Returns what is not read yet as text.
+    pub(crate) fn text(&self) -> Result<&'a str, DecodeError> {
+        std::str::from_utf8(self.rest).map_err(|error| {
+            DecodeError::at(self.offset + error.valid_up_to(), "a text is not UTF-8")
+        })
+    }
+
+    /// Reads the next field, its number and what it holds; `None` at the message's end.
+    pub(crate) fn field(&mut self) -> Result<Option<(u32, Wire<'a>)>, DecodeError> {
+        while !self.rest.is_empty() {
+            let offset = self.offset;
+            let (number, wire_type) = self.tag()?;
+            match wire_type {
+                3 => self.skip_group(number)?,
+                4 => return Err(DecodeError::at(offset, "a group ends that did not begin")),
+                _ => return Ok(Some((number, self.wire(wire_type, offset)?))),
+            }
+        }
+        Ok(None)
+    }
+
+    fn tag(&mut self) -> Result<(u32, u8), DecodeError> {
+        let offset = self.offset;
+        let tag = self.varint()?;
+        let wire_type = (tag & 7) as u8;
+        match u32::try_from(tag >> 3) {
+            Ok(number @ 1..=0x1fff_ffff) => Ok((number, wire_type)),
+            _ => Err(DecodeError::at(offset, format!("{} is no field number", tag >> 3))),
+        }
+    }
+
+    fn wire(&mut self, wire_type: u8, offset: usize) -> Result<Wire<'a>, DecodeError> {
+        match wire_type {
+            0 => self.varint().map(Wire::Varint),
+            1 => self.array().map(|bytes| Wire::Fixed64(u64::from_le_bytes(bytes))),
+            2 => {
+                let announced = self.varint()?;
+                let len = usize::try_from(announced).unwrap_or(usize::MAX);
+                let start = self.offset;
+                let rest = self.take(len)?;
+                Ok(Wire::Bytes(Reader { rest, offset: start }))
+            }
+            5 => self.array().map(|bytes| Wire::Fixed32(u32::from_le_bytes(bytes))),
+            other => Err(DecodeError::at(offset, format!("{other} is no wire type of protobuf"))),
+        }
+    }
+
+    /// Passes over a group whose begin was read, and the groups inside.
+    fn skip_group(&mut self, number: u32) -> Result<(), DecodeError> {
+        let mut open = [0; GROUP_DEPTH_MAX];
+        open[0] = number;
+        let mut depth = 1;
+        while depth > 0 {
+            let offset = self.offset;
+            let (number, wire_type) = self.tag()?;
+            match wire_type {
+                3 if depth == GROUP_DEPTH_MAX => {
+                    let message = format!("groups are nested over {GROUP_DEPTH_MAX} deep");
+                    return Err(DecodeError::at(offset, message));
+                }
+                3 => {
+                    open[depth] = number;
+                    depth += 1;
+                }
+                4 if open[depth - 1] == number => depth -= 1,
+                4 => return Err(DecodeError::at(offset, "a group ends that did not begin")),
+                _ => _ = self.wire(wire_type, offset)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn varint(&mut self) -> Result<u64, DecodeError> {
+        let offset = self.offset;
+        let mut value = 0;
+        for (index, byte) in self.rest.iter().take(10).enumerate() {
+            // The tenth byte has room for the last bit alone.
+            if index == 9 && *byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << (7 * index);
+            if byte & 0x80 == 0 {
+                self.rest = &self.rest[index + 1..];
+                self.offset += index + 1;
+                return Ok(value);
+            }
+        }
+        let message = if self.rest.len() < 10 {
+            "truncated: a number does not end"
+        } else {
+            "a number has over 64 bits"
+        };
+        Err(DecodeError::at(offset, message))
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let bytes = self.take(N)?;
+        Ok(bytes.try_into().expect("as many bytes were taken"))
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+        let Some((taken, rest)) = self.rest.split_at_checked(len) else {
+            let remaining = self.rest.len();
+            // Zipkin's words.
+            let message = format!("Truncated: length {len} > bytes remaining {remaining}");
+            return Err(DecodeError::at(self.offset, message));
+        };
+        self.rest = rest;
+        self.offset += len;
+        Ok(taken)
+    }
+}
+
+/// Appends a field that is a varint; zero, the default, is left out.
+pub(crate) fn write_varint_field(out: &mut Vec<u8>, number: u32, value: u64) {
+    if value != 0 {
+        write_tag(out, number, 0);
+        write_varint(out, value);
+    }
+}
+
+/// Appends a field of eight bytes; zero, the default, is left out.
+pub(crate) fn write_fixed64_field(out: &mut Vec<u8>, number: u32, value: u64) {
+    if value != 0 {
+        write_tag(out, number, 1);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Appends a field of text, bytes or an encoded message.
+pub(crate) fn write_bytes_field(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+    write_tag(out, number, 2);
+    write_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn write_tag(out: &mut Vec<u8>, number: u32, wire_type: u64) {
+    write_varint(out, u64::from(number) << 3 | wire_type);
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time are what is asked for")]
+fn write_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(input: &[u8]) -> Result<Vec<(u32, String)>, DecodeError> {
+        let mut reader = Reader::new(input);
+        let mut fields = Vec::new();
+        while let Some((number, wire)) = reader.field()? {
+            fields.push((number, format!("{wire:?}")));
+        }
+        Ok(fields)
+    }
+
+    #[test]
+    fn numbers_have_up_to_ten_bytes_and_64_bits() {
+        let most = [&[0x08][..], &[0xff; 9], &[0x01]].concat();
+        assert_eq!(read(&most).unwrap(), [(1, format!("Varint({})", u64::MAX))]);
+        let too_much = [&[0x08][..], &[0xff; 9], &[0x02]].concat();
+        assert_eq!(read(&too_much).unwrap_err().message, "a number has over 64 bits");
+        let too_long = [&[0x08][..], &[0x80; 10], &[0x00]].concat();
+        assert_eq!(read(&too_long).unwrap_err().message, "a number has over 64 bits");
+        assert_eq!(read(&[0x08, 0x80]).unwrap_err().message, "truncated: a number does not end");
+    }
+
+    #[test]
+    fn groups_are_passed_over_to_a_limited_depth() {
+        assert_eq!(
+            read(&[0x0b, 0x10, 0x01, 0x13, 0x14, 0x0c, 0x10, 0x05]).unwrap(),
+            [(2, "Varint(5)".to_owned())]
+        );
+        let nested = |depth| [[0x0b].repeat(depth), [0x0c].repeat(depth)].concat();
+        assert_eq!(read(&nested(GROUP_DEPTH_MAX)), Ok(vec![]));
+        let refused = read(&nested(GROUP_DEPTH_MAX + 1)).unwrap_err();
+        assert_eq!(refused.message, "groups are nested over 64 deep");
+        assert!(read(&[0x0b]).is_err(), "no end");
+        assert!(read(&[0x0b, 0x14]).is_err(), "another's end");
+        assert!(read(&[0x0c]).is_err(), "an end alone");
+    }
+
+    #[test]
+    fn field_zero_and_unknown_wire_types_are_refused() {
+        assert_eq!(read(&[0x00, 0x01]).unwrap_err().message, "0 is no field number");
+        assert_eq!(read(&[0x0e]).unwrap_err().message, "6 is no wire type of protobuf");
+    }
+
+    #[test]
+    fn a_length_is_checked_against_what_remains() {
+        let refused = read(&[0x0a, 0x65, 1, 2, 3]).unwrap_err();
+        assert_eq!(refused.to_string(), "Truncated: length 101 > bytes remaining 3 (at byte 2)");
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut out = Vec::new();
+        for value in [1, 0x7f, 0x80, u64::MAX] {
+            write_varint_field(&mut out, 3, value);
+        }
+        write_fixed64_field(&mut out, 16, 7);
+        write_varint_field(&mut out, 4, 0);
+        let shown: Vec<_> = read(&out).unwrap().into_iter().map(|(_, wire)| wire).collect();
+        let expected = [
+            "Varint(1)",
+            "Varint(127)",
+            "Varint(128)",
+            "Varint(18446744073709551615)",
+            "Fixed64(7)",
+        ];
+        assert_eq!(shown, expected);
+    }
+}

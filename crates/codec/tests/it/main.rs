@@ -1,0 +1,9 @@
+//! The codec's tests against recorded, golden and hostile bytes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod captures;
+mod golden;
+mod hostile;
+mod render;
+mod round_trip;
+mod testdata;

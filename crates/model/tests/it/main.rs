@@ -1,0 +1,13 @@
+//! What is true of one trace, checked from outside: against what Zipkin computed, against drawn
+//! waterfalls, against random spans, and against traces made to hurt.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod article;
+mod draw;
+mod golden;
+mod hostile;
+mod links;
+mod merge;
+mod properties;
+mod skew;
+mod tree;

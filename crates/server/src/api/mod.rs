@@ -1,0 +1,12 @@
+//! The doors' inner side for readers of traces, one file or folder per API.
+//!
+//! An API parses parameters, asks the query engine, and prints; it decides nothing about spans.
+
+mod operations;
+mod parameters;
+mod spandrel;
+mod zipkin;
+
+pub(crate) use operations::routes as operations_routes;
+pub(crate) use spandrel::routes as spandrel_routes;
+pub(crate) use zipkin::routes as zipkin_routes;

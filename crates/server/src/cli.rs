@@ -1,0 +1,94 @@
+//! The command line: what can be asked of the binary `spandrel`, and how it answers.
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::config::ServeFlags;
+use crate::serve;
+
+/// Receives, keeps, searches and shows distributed traces.
+///
+/// Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeFlags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: receivers, store, APIs.
+    Serve(ServeFlags),
+    /// Draw one trace in the terminal.
+    Trace(TraceFlags),
+    /// List the services that have sent spans.
+    Services(ClientFlags),
+}
+
+/// Where the asked server is, and how to print its answer.
+#[derive(Args, Debug)]
+pub(crate) struct ClientFlags {
+    /// The server's main door.
+    #[arg(long, env = "SPANDREL_URL", default_value = "http://127.0.0.1:9411")]
+    pub(crate) url: String,
+    /// Print the server's JSON as it is.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which trace to draw, and how.
+#[derive(Args, Debug)]
+pub(crate) struct TraceFlags {
+    /// The trace id: 1 to 32 hexadecimal digits.
+    pub(crate) trace_id: String,
+    /// Leave clock skew uncorrected.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// How many columns to draw on; the terminal's width unless set.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(60..=400))]
+    pub(crate) width: Option<u16>,
+    #[command(flatten)]
+    pub(crate) client: ClientFlags,
+}
+
+impl Cli {
+    /// Does what was asked. Errors go to standard error, one line with all their causes.
+    pub(crate) fn run(self) -> ExitCode {
+        let outcome = match self.command {
+            None => serve::run(self.serve),
+            Some(Command::Serve(flags)) => serve::run(flags),
+            Some(Command::Trace(flags)) => commands::trace(&flags),
+            Some(Command::Services(flags)) => commands::services(&flags),
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                commands::print_error(&error);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_the_flags_are_those_of_serve() {
+        let cli = Cli::try_parse_from(["spandrel", "--listen", "127.0.0.1:0"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.listen.as_deref(), Some("127.0.0.1:0"));
+    }
+}

@@ -1,0 +1,37 @@
+//! The commands that ask a running server: they speak its HTTP API and print.
+
+mod fetch;
+mod print;
+mod trace;
+mod waterfall;
+
+use serde::Deserialize;
+
+use crate::cli::{ClientFlags, TraceFlags};
+use fetch::Server;
+
+pub(crate) use print::print_error;
+use print::{escaped, print_lines};
+
+/// `spandrel services`: one name a line.
+pub(crate) fn services(flags: &ClientFlags) -> anyhow::Result<()> {
+    #[derive(Deserialize)]
+    struct Services {
+        services: Vec<String>,
+    }
+    let body = Server::at(&flags.url)?.get("/api/spandrel/services")?;
+    if flags.json {
+        return print_lines([body]);
+    }
+    let answer: Services = serde_json::from_str(&body)?;
+    if answer.services.is_empty() {
+        let hint = "no service has sent spans yet: POST some to /api/v1/spans or /api/v2/spans";
+        return print_lines([hint.to_owned()]);
+    }
+    print_lines(answer.services.iter().map(|name| escaped(name)))
+}
+
+/// `spandrel trace <id>`: a waterfall.
+pub(crate) fn trace(flags: &TraceFlags) -> anyhow::Result<()> {
+    trace::run(flags)
+}

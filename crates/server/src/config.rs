@@ -1,0 +1,216 @@
+//! The server's configuration: flags over environment over file over defaults.
+//!
+//! Every setting has one name: `--data-dir`, SPANDREL_DATA_DIR, and `data-dir` in the file.
+
+use std::env;
+use std::fs;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde::Deserialize;
+use spandrel_storage::Durability;
+
+const LISTEN_DEFAULT: &str = "127.0.0.1:9411";
+const MEMORY_DEFAULT_BYTES: u64 = 1 << 30;
+/// Below this the server can't hold one request of the largest size and its spans.
+const MEMORY_MIN_BYTES: u64 = 64 << 20;
+
+/// The flags of `spandrel serve`.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ServeFlags {
+    /// The main door: Zipkin's API and Spandrel's own [default: 127.0.0.1:9411; port 0 takes a free one]
+    #[arg(long, env = "SPANDREL_LISTEN", value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Where spans are kept [default: `spandrel` in the user's data folder]
+    #[arg(long, env = "SPANDREL_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The memory budget, as in 512MiB or 2GiB [default: 1GiB]
+    #[arg(long, env = "SPANDREL_MEMORY", value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+    /// When a span counts as kept: `fsync`, or `interval:200ms` to sync that often and risk that much [default: fsync]
+    #[arg(long, env = "SPANDREL_DURABILITY", value_name = "WHEN")]
+    pub(crate) durability: Option<String>,
+    /// A TOML file with the same names (listen, data-dir, memory, durability)
+    #[arg(long, env = "SPANDREL_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// The same settings in the file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ConfigFile {
+    listen: Option<String>,
+    data_dir: Option<PathBuf>,
+    memory: Option<String>,
+    durability: Option<String>,
+}
+
+/// The settings that the server runs with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ServeConfig {
+    /// Where the main door binds.
+    pub(crate) listen: SocketAddr,
+    /// Where spans are kept, absolute.
+    pub(crate) data_dir: PathBuf,
+    /// The memory budget in bytes.
+    pub(crate) memory_bytes: u64,
+    /// When a span counts as kept.
+    pub(crate) durability: Durability,
+}
+
+impl ServeConfig {
+    /// Reads the file that the flags name, and settles every setting.
+    pub(crate) fn load(flags: ServeFlags) -> anyhow::Result<Self> {
+        let file = match &flags.config {
+            Some(path) => read_file(path)?,
+            None => ConfigFile::default(),
+        };
+        let listen = flags.listen.or(file.listen);
+        let memory = flags.memory.or(file.memory);
+        let durability = flags.durability.or(file.durability);
+        let data_dir = match flags.data_dir.or(file.data_dir) {
+            Some(data_dir) => data_dir,
+            None => default_data_dir(|name| env::var_os(name).map(PathBuf::from))?,
+        };
+        Ok(Self {
+            listen: parse_listen(listen.as_deref().unwrap_or(LISTEN_DEFAULT))?,
+            data_dir: std::path::absolute(&data_dir)
+                .with_context(|| format!("data-dir {} is no path", data_dir.display()))?,
+            memory_bytes: memory.as_deref().map_or(Ok(MEMORY_DEFAULT_BYTES), parse_memory)?,
+            durability: durability.as_deref().map_or(Ok(Durability::Fsync), parse_durability)?,
+        })
+    }
+}
+
+fn read_file(path: &Path) -> anyhow::Result<ConfigFile> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("the configuration file {} can't be read", path.display()))?;
+    toml::from_str(&text)
+        .with_context(|| format!("the configuration file {} is wrong", path.display()))
+}
+
+fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
+    if text.starts_with(':') {
+        bail!(
+            "listen `{text}` names no host: say 127.0.0.1{text} for this machine only, or 0.0.0.0{text} for all"
+        );
+    }
+    let mut addresses = text
+        .to_socket_addrs()
+        .with_context(|| format!("listen `{text}` is not HOST:PORT, as in {LISTEN_DEFAULT}"))?;
+    addresses.next().with_context(|| format!("listen `{text}` names a host without an address"))
+}
+
+fn parse_memory(text: &str) -> anyhow::Result<u64> {
+    let bytes = parse_size(text)
+        .with_context(|| format!("memory `{text}` is no size: say 512MiB, 2GiB, or bytes"))?;
+    if bytes < MEMORY_MIN_BYTES {
+        bail!("memory `{text}` is under the least of {}MiB", MEMORY_MIN_BYTES >> 20);
+    }
+    Ok(bytes)
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let digits_len = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, unit) = text.split_at(digits_len);
+    let factor: u64 = match unit.trim_start() {
+        "" | "B" => 1,
+        "KiB" | "K" => 1 << 10,
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+fn parse_durability(text: &str) -> anyhow::Result<Durability> {
+    if text == "fsync" {
+        return Ok(Durability::Fsync);
+    }
+    let interval_ms = text
+        .strip_prefix("interval:")
+        .and_then(|interval| interval.strip_suffix("ms"))
+        .and_then(|digits| digits.parse().ok())
+        .filter(|interval_ms| (1..=60_000).contains(interval_ms));
+    match interval_ms {
+        Some(interval_ms) => Ok(Durability::Interval { interval_ms }),
+        None => bail!(
+            "durability `{text}` is neither fsync nor interval:MS, 1ms to 60000ms, as in interval:200ms"
+        ),
+    }
+}
+
+/// The XDG data folder, by the variables that name it.
+fn default_data_dir(variable: impl Fn(&str) -> Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    // The XDG specification has relative paths ignored.
+    let data_home = variable("XDG_DATA_HOME").filter(|path| path.is_absolute());
+    let data_home = data_home.or_else(|| Some(variable("HOME")?.join(".local/share")));
+    let data_home = data_home.context("neither XDG_DATA_HOME nor HOME is set: say --data-dir")?;
+    Ok(data_home.join("spandrel"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_binary_and_decimal_units() {
+        for (text, bytes) in [
+            ("1073741824", Some(1 << 30)),
+            ("512MiB", Some(512 << 20)),
+            ("2 GiB", Some(2 << 30)),
+            ("1GB", Some(1_000_000_000)),
+            ("1.5GiB", None),
+            ("GiB", None),
+            ("99999999999GiB", None),
+        ] {
+            assert_eq!(parse_size(text), bytes, "{text}");
+        }
+        assert!(parse_memory("1MiB").unwrap_err().to_string().contains("least of 64MiB"));
+    }
+
+    #[test]
+    fn durability_is_fsync_or_a_named_window() {
+        assert_eq!(parse_durability("fsync").unwrap(), Durability::Fsync);
+        let interval = Durability::Interval { interval_ms: 200 };
+        assert_eq!(parse_durability("interval:200ms").unwrap(), interval);
+        for text in ["", "never", "interval", "interval:0ms", "interval:2s"] {
+            assert!(parse_durability(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_an_unknown_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spandrel.toml");
+        fs::write(&path, "listen = '127.0.0.1:1'\nmemory = '128MiB'\ndata-dir = '/d'\n").unwrap();
+        let mut flags = ServeFlags { config: Some(path.clone()), ..ServeFlags::default() };
+        flags.listen = Some("127.0.0.1:2".to_owned());
+        let config = ServeConfig::load(flags.clone()).unwrap();
+        assert_eq!((config.listen.port(), config.memory_bytes), (2, 128 << 20));
+        assert_eq!(config.data_dir, Path::new("/d"));
+
+        fs::write(&path, "lissten = '127.0.0.1:1'\n").unwrap();
+        let error = format!("{:#}", ServeConfig::load(flags).unwrap_err());
+        assert!(error.contains("lissten") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn the_default_folder_follows_xdg() {
+        let variable = |set: &'static [(&str, &str)]| {
+            move |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, v)| v.into())
+        };
+        let found = |set| default_data_dir(variable(set)).ok();
+        assert_eq!(found(&[("XDG_DATA_HOME", "/x"), ("HOME", "/h")]), Some("/x/spandrel".into()));
+        assert_eq!(
+            found(&[("XDG_DATA_HOME", "x"), ("HOME", "/h")]),
+            Some("/h/.local/share/spandrel".into())
+        );
+        assert_eq!(found(&[]), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! From received bytes to spans: the same way when they arrive and when the log is replayed.
+
+use std::borrow::Cow;
+
+use spandrel_codec::{SpanSink, zipkin};
+use spandrel_model::Span;
+use spandrel_storage::{Origin, OverBudget, RecordDecoder, Reservation, estimate_len};
+
+use crate::admission::{ContentEncoding, inflate};
+
+/// The name under which a record keeps how large its body could be when inflated.
+pub(crate) const INFLATED_LEN_LIMIT: &str = "inflated_len_max";
+
+/// Gathers decoded spans and charges the memory they take, before the store does.
+///
+/// A decoder can't be stopped from its sink, so past the budget spans are let go at once and
+/// the refusal is kept for whoever asks at the end.
+#[derive(Debug)]
+pub(crate) struct ChargedSpans {
+    spans: Vec<Span<'static>>,
+    charge: Reservation,
+    charged_ahead_bytes: u64,
+    refused: Option<OverBudget>,
+}
+
+/// How many bytes are charged at a time, so that most spans cost no atomic operation.
+const CHARGE_STEP_BYTES: u64 = 64 << 10;
+
+impl ChargedSpans {
+    /// Starts with what the request charges already.
+    pub(crate) fn new(charge: Reservation) -> Self {
+        Self { spans: Vec::new(), charge, charged_ahead_bytes: 0, refused: None }
+    }
+
+    /// Returns the spans and all that they charge, or why there was no room.
+    pub(crate) fn finish(self) -> Result<(Vec<Span<'static>>, Reservation), OverBudget> {
+        match self.refused {
+            Some(refused) => Err(refused),
+            None => Ok((self.spans, self.charge)),
+        }
+    }
+
+    /// Charges bytes to the same account as the request.
+    pub(crate) fn charge(&mut self, bytes: u64) -> Result<(), OverBudget> {
+        self.charge.grow(bytes)
+    }
+
+    fn charge_span(&mut self, bytes: u64) -> Result<(), OverBudget> {
+        if self.charged_ahead_bytes < bytes {
+            let step = bytes.max(CHARGE_STEP_BYTES);
+            self.charge.grow(step)?;
+            self.charged_ahead_bytes += step;
+        }
+        self.charged_ahead_bytes -= bytes;
+        Ok(())
+    }
+}
+
+impl SpanSink for ChargedSpans {
+    fn span(&mut self, span: &Span<'_>) {
+        if self.refused.is_some() {
+            return;
+        }
+        let span = span.clone().into_owned();
+        match self.charge_span(estimate_len(std::slice::from_ref(&span))) {
+            Ok(()) => self.spans.push(span),
+            Err(refused) => {
+                self.spans = Vec::new();
+                self.refused = Some(refused);
+            }
+        }
+    }
+}
+
+/// Decodes what the log kept, under the limits that held when it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoredRequests;
+
+impl RecordDecoder for StoredRequests {
+    fn decode(
+        &self,
+        origin: &Origin,
+        body: &[u8],
+        sink: &mut dyn FnMut(Span<'static>),
+    ) -> Result<(), String> {
+        let format = zipkin::Format::from_name(&origin.format)
+            .ok_or_else(|| format!("this version knows no format `{}`", origin.format))?;
+        let encoding = ContentEncoding::from_name(&origin.content_encoding).ok_or_else(|| {
+            format!("this version knows no content encoding `{}`", origin.content_encoding)
+        })?;
+        let body = match encoding {
+            ContentEncoding::Identity => Cow::Borrowed(body),
+            ContentEncoding::Gzip => {
+                let limit = origin.limits.iter().find(|(name, _)| name == INFLATED_LEN_LIMIT);
+                let len_max = limit.map_or(u64::MAX, |(_, len_max)| *len_max);
+                let inflated = inflate(body, len_max, &mut |_| Ok(()));
+                Cow::Owned(inflated.map_err(|error| error.to_string())?)
+            }
+        };
+        let mut spans = Vec::new();
+        zipkin::decode(format, &body, &mut spans).map_err(|error| error.to_string())?;
+        spans.into_iter().for_each(sink);
+        Ok(())
+    }
+}

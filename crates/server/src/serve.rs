@@ -1,0 +1,201 @@
+//! `spandrel serve`: binds the door, opens the store, and closes both in the right order.
+//!
+//! The door opens first, so that a health check is answered while the log is replayed; the
+//! store closes last, so that every request that was let in is answered.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::response::Response;
+use http::{Method, StatusCode, Uri};
+use spandrel_storage::{Durability, EmbeddedStore, Options, Progress, RealDisk, ReplayReport};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::App;
+use crate::clock::SystemClock;
+use crate::config::{ServeConfig, ServeFlags};
+use crate::door::Door;
+use crate::guard::guard;
+use crate::receivers::StoredRequests;
+use crate::refusal::Refusal;
+use crate::{api, receivers};
+
+/// How long a file of the log is. The largest request that a door lets in fits with its header.
+const LOG_FILE_LEN: u64 = 80 << 20;
+
+/// Serves until the process is asked to end.
+pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
+    init_log();
+    let config = ServeConfig::load(flags)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the threads that serve could not be started")?;
+    runtime.block_on(serve(config))
+}
+
+/// Logs to standard error; `RUST_LOG` chooses what (`debug`, `spandrel=trace`).
+fn init_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+async fn serve(config: ServeConfig) -> anyhow::Result<()> {
+    let mut stop = StopSignals::listen()?;
+    let door = Door::bind(config.listen).await?;
+    let app = App::new(config, door.address, Arc::new(SystemClock));
+    let (close_door, closing) = watch::channel(false);
+    let served = tokio::spawn(door.serve(Arc::clone(&app), router(&app), closing));
+
+    let opening = tokio::task::spawn_blocking({
+        let app = Arc::clone(&app);
+        move || open_store(&app)
+    });
+    let store = tokio::select! {
+        opened = opening => opened.context("opening the store panicked")??,
+        () = stop.wait() => return Ok(()),
+    };
+    app.set_store(Arc::clone(&store));
+    log_start(&app);
+
+    stop.wait().await;
+    tracing::info!("closing: finishing the requests inside");
+    app.is_closing.store(true, Ordering::Relaxed);
+    // The receiver is gone only if the door's task died, and then there is nothing to close.
+    let _ = close_door.send(true);
+    served.await.context("the main door's task panicked")?;
+    tokio::task::spawn_blocking(move || store.close())
+        .await
+        .context("closing the store panicked")?
+        .context("the store could not be closed cleanly")?;
+    tracing::info!("closed: every acknowledged span is on disk");
+    Ok(())
+}
+
+/// Everything behind the main door.
+fn router(app: &Arc<App>) -> Router {
+    Router::new()
+        .merge(receivers::zipkin_routes())
+        .merge(api::zipkin_routes())
+        .merge(api::spandrel_routes())
+        .merge(api::operations_routes())
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        // Bodies have a limit and a budget of their own, in `admission`.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(app.main_door, guard))
+        .with_state(Arc::clone(app))
+}
+
+async fn no_such_path(uri: Uri) -> Response {
+    let shown: String = uri.path().chars().take(64).collect();
+    Refusal::not_found(format!("nothing is at {shown}")).into_text()
+}
+
+async fn no_such_method(method: Method) -> Response {
+    let message = format!("{method} does nothing here");
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", message).into_text()
+}
+
+fn open_store(app: &App) -> anyhow::Result<Arc<EmbeddedStore>> {
+    let folder = &app.config.data_dir;
+    let in_folder = || format!("the data folder {}", folder.display());
+    let disk = RealDisk::new(folder).with_context(in_folder)?;
+    let options = Options {
+        durability: app.config.durability,
+        file_len_max: LOG_FILE_LEN,
+        ..Options::new(Arc::clone(&app.head), Arc::clone(&app.queue))
+    };
+    let mut log_progress = |progress: &Progress| {
+        tracing::info!(
+            files = %format_args!("{}/{}", progress.files_done, progress.files),
+            spans = progress.spans,
+            "replaying the log"
+        );
+    };
+    let store = EmbeddedStore::open(options, Arc::new(disk), &StoredRequests, &mut log_progress)
+        .with_context(in_folder)?;
+    log_replay(&store.stats().replay);
+    Ok(Arc::new(store))
+}
+
+/// Says what of the log could not be read. Silence means that all of it could.
+fn log_replay(report: &ReplayReport) {
+    if report.skipped > 0 || report.unreadable_files > 0 || report.miscounted > 0 {
+        tracing::error!(
+            damaged_stretches = report.skipped,
+            damaged_bytes = report.skipped_bytes,
+            unreadable_files = report.unreadable_files,
+            miscounted_records = report.miscounted,
+            "the disk has damaged the log: what could be read is served"
+        );
+    }
+    for file in &report.quarantined {
+        tracing::error!(file, "a request in the log can't be decoded and is in quarantine");
+    }
+}
+
+/// One line that says where it listens, where it keeps spans, and what it promises.
+fn log_start(app: &App) {
+    let config = &app.config;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        main = %format_args!("http://{}", app.main_door),
+        data_dir = %config.data_dir.display(),
+        durability = %durability_text(config.durability),
+        memory_mib = config.memory_bytes >> 20,
+        authentication = "none",
+        "spandrel is open"
+    );
+    if !app.main_door.ip().is_loopback() {
+        tracing::warn!(
+            address = %app.main_door,
+            "this door is open to other machines and there is no authentication yet: whoever reaches it can read and write"
+        );
+    }
+}
+
+/// What an acknowledgement promises, with the window of what it does not.
+pub(crate) fn durability_text(durability: Durability) -> String {
+    match durability {
+        Durability::Fsync => "fsync".to_owned(),
+        Durability::Interval { interval_ms } => {
+            format!("interval:{interval_ms}ms (a power cut may lose the last {interval_ms} ms)")
+        }
+    }
+}
+
+/// The signals that ask the process to end.
+struct StopSignals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals can't be received");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

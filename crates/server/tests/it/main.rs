@@ -1,0 +1,7 @@
+//! Tests of the real binary: started, spoken to over HTTP, stopped or killed.
+
+mod article;
+mod cli;
+mod http;
+mod lifecycle;
+mod server;

@@ -1,0 +1,117 @@
+//! Starts the real binary on a free port and a folder of its own, and ends it.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::http::{Answer, send};
+
+/// The binary under test.
+pub(crate) const SPANDREL: &str = env!("CARGO_BIN_EXE_spandrel");
+
+/// How long the binary may take to open its door; far more than it needs.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A running server. Dropping it kills it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: mpsc::Receiver<String>,
+}
+
+impl Server {
+    /// Starts on a folder, with further flags, and waits until it is open.
+    pub(crate) fn start(data_dir: &Path, flags: &[&str]) -> Self {
+        Self::try_start(data_dir, flags).unwrap_or_else(|log| panic!("did not open: {log}"))
+    }
+
+    /// Starts, or returns what it logged before it ended.
+    pub(crate) fn try_start(data_dir: &Path, flags: &[&str]) -> Result<Self, String> {
+        let mut child = Command::new(SPANDREL)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data_dir)
+            .args(flags)
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let log = lines_of(child.stderr.take().expect("it is piped"));
+        let mut seen = String::new();
+        while let Ok(line) = log.recv_timeout(OPEN_TIMEOUT) {
+            seen += &line;
+            seen.push('\n');
+            if let Some(address) = opened_at(&line) {
+                return Ok(Self { child, address, log });
+            }
+        }
+        // It never opened: nothing of it may stay.
+        let _ = child.kill();
+        let _ = child.wait();
+        Err(seen)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        send(self.address, "GET", path, &[], b"").expect("an answer")
+    }
+
+    pub(crate) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
+        let headers = [("Content-Type", content_type)];
+        send(self.address, "POST", path, &headers, body).expect("an answer")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+        let status = self.child.wait().expect("it ends");
+        (status, self.log.iter().collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Ends it at once, as a crash does: nothing of it runs any more.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads lines on a thread, so that the pipe never fills and waiting for a line has a limit.
+fn lines_of(stderr: ChildStderr) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            // The log goes on being read when nobody wants it any more.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
+}
+
+/// The address in the start line: `... spandrel is open ... main=http://127.0.0.1:1234 ...`.
+fn opened_at(line: &str) -> Option<SocketAddr> {
+    if !line.contains("spandrel is open") {
+        return None;
+    }
+    let (_, rest) = line.split_once("main=http://")?;
+    rest.split_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,23 @@
+//! The write-ahead log: received requests as they came, in numbered files.
+//!
+//! The byte layout is in `docs/format.md`. The log knows neither what a body means nor who
+//! waits for it; it never evicts, and never writes to a file that failed once.
+
+mod file_header;
+mod log;
+mod note;
+mod quarantine;
+mod reader;
+mod record;
+mod replay;
+
+pub(crate) use record::{encode_record, record_len};
+
+pub(crate) use log::{Log, LogOptions};
+pub(crate) use replay::{Replay, replay};
+
+/// The folder of the log's files.
+pub(crate) const LOG_DIR: &str = "wal";
+
+/// The folder of records that could not be decoded, by tenant.
+pub(crate) const QUARANTINE_DIR: &str = "quarantine";

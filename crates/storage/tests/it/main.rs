@@ -1,0 +1,3 @@
+//! The store's tests from outside, one binary for all.
+
+mod embedded;

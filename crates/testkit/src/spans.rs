@@ -1,0 +1,117 @@
+//! Spans made from numbers, and a wire format that is those numbers.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use spandrel_model::{
+    Attribute, Endpoint, Event, Resource, Span, SpanId, SpanKind, TraceId, Value,
+};
+use spandrel_storage::{Batch, Origin, RecordDecoder, Tenant};
+
+use crate::seeded::Seeded;
+
+/// Over how many traces the spans of neighbouring seeds are spread.
+const TRACE_COUNT: u64 = 32;
+
+/// Makes the span of a seed: the same one every time, with something of everything.
+#[must_use]
+pub fn seeded_span(seed: u64) -> Span<'static> {
+    let mut numbers = Seeded::new(seed);
+    let low = 1 + numbers.below(TRACE_COUNT);
+    let trace_id = TraceId::from_halves(numbers.below(2), low).expect("low is not zero");
+    let span_id = SpanId::new(numbers.next() | 1).expect("its last bit is set");
+    let mut span = Span::new(trace_id, span_id);
+    span.name = Cow::Owned(format!("operation-{}", numbers.below(8)));
+    span.parent_id = SpanId::new(numbers.below(3));
+    span.kind = [None, Some(SpanKind::Client), Some(SpanKind::Server)][numbers.below(3) as usize];
+    span.start_ns = (!numbers.one_in(8)).then(|| 1_000 + numbers.below(1_000));
+    span.duration_ns = (!numbers.one_in(8)).then(|| numbers.below(500));
+    let services = ["", "frontend", "Backend", "BACKEND"];
+    span.resource = Resource::of_service(services[numbers.below(4) as usize]);
+    if numbers.one_in(2) {
+        let service_name = Some(Cow::Owned(format!("remote-{}", numbers.below(4))));
+        span.remote = Some(Endpoint { service_name, ..Endpoint::default() });
+    }
+    for _ in 0..numbers.below(4) {
+        let key = Cow::Owned(format!("key-{}", numbers.below(4)));
+        span.attributes.push(Attribute { key, value: value(&mut numbers) });
+    }
+    for _ in 0..numbers.below(3) {
+        span.events.push(Event::new(numbers.next(), format!("event-{}", numbers.below(4))));
+    }
+    span
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "any number will do")]
+fn value(numbers: &mut Seeded) -> Value<'static> {
+    match numbers.below(4) {
+        0 => Value::Int(numbers.next() as i64),
+        1 => Value::Double(f64::from_bits(numbers.next())),
+        2 => Value::Bool(numbers.one_in(2)),
+        _ => Value::String(format!("value-{}", numbers.below(4)).into()),
+    }
+}
+
+/// The body that decodes to the spans of these seeds.
+#[must_use]
+pub fn body_of(seeds: &[u64]) -> Bytes {
+    seeds.iter().flat_map(|seed| seed.to_le_bytes()).collect::<Vec<u8>>().into()
+}
+
+/// A request that carries the spans of these seeds.
+#[must_use]
+pub fn seeded_batch(tenant: &Tenant, seeds: &[u64]) -> Batch {
+    let origin = Origin {
+        format: "seeds".into(),
+        content_encoding: "".into(),
+        door: "test".into(),
+        peer: None,
+        arrival_ns: seeds.first().copied().unwrap_or_default(),
+        accepted: u32::try_from(seeds.len()).expect("a test's batch is short"),
+        rejected: 0,
+        limits: vec![("body_len_max".into(), 1 << 20)],
+    };
+    let spans = seeds.iter().map(|seed| seeded_span(*seed)).collect();
+    Batch { tenant: tenant.clone(), origin, body: body_of(seeds), spans }
+}
+
+/// Decodes what [`body_of`] makes. The seed [`SeedDecoder::REFUSED`] is refused, and
+/// [`SeedDecoder::PANICKING`] panics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SeedDecoder;
+
+impl SeedDecoder {
+    /// A seed that can't be decoded.
+    pub const REFUSED: u64 = u64::MAX;
+    /// A seed whose decoding panics.
+    pub const PANICKING: u64 = u64::MAX - 1;
+
+    /// This decoder, as stores take it.
+    #[must_use]
+    pub fn shared() -> Arc<dyn RecordDecoder> {
+        Arc::new(Self)
+    }
+}
+
+impl RecordDecoder for SeedDecoder {
+    fn decode(
+        &self,
+        origin: &Origin,
+        body: &[u8],
+        sink: &mut dyn FnMut(Span<'static>),
+    ) -> Result<(), String> {
+        if origin.format != "seeds" {
+            return Err(format!("{} is not a format of seeds", origin.format));
+        }
+        let (seeds, rest) = body.as_chunks::<8>();
+        for seed in seeds {
+            match u64::from_le_bytes(*seed) {
+                Self::REFUSED => return Err("this seed is refused".to_owned()),
+                Self::PANICKING => panic!("this seed panics"),
+                seed => sink(seeded_span(seed)),
+            }
+        }
+        if rest.is_empty() { Ok(()) } else { Err("a seed is cut short".to_owned()) }
+    }
+}
