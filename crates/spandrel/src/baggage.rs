@@ -69,9 +69,12 @@ impl Baggage {
     /// Adds the entries of `other` whose keys are not here yet, as far as they fit. Returns how
     /// many did not.
     pub(crate) fn merge(&mut self, other: &Self) -> usize {
-        let new = other.iter().filter(|(key, _)| self.get(key).is_none());
-        let new: Vec<_> = new.collect();
-        new.into_iter().filter(|(key, value)| !self.set(key, value)).count()
+        let mut left_out = 0;
+        for (key, value) in other.iter() {
+            let fits = self.get(key).is_some() || self.set(key, value);
+            left_out += usize::from(!fits);
+        }
+        left_out
     }
 }
 

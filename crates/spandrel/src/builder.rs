@@ -110,6 +110,7 @@ pub struct SpanBuilder<'t> {
     parent: Option<Reference>,
     hints: Option<Box<Extracted>>,
     tags: Vec<Tag>,
+    reason: Option<(&'static str, TagValue)>,
     start_time: Option<SystemTime>,
     ignores_active_span: bool,
 }
@@ -123,6 +124,7 @@ impl<'t> SpanBuilder<'t> {
             parent: None,
             hints: None,
             tags: Vec::new(),
+            reason: None,
             start_time: None,
             ignores_active_span: false,
         }
@@ -270,9 +272,7 @@ impl<'t> SpanBuilder<'t> {
             context.sampling = Sampling::Drop;
             if decision.is_sampled {
                 context.sampling = Sampling::Keep;
-                let kind = TagValue::from_static(decision.sampler_type);
-                self.tags.push(Tag::new(tags::SAMPLER_TYPE, kind));
-                self.tags.push(Tag::new(tags::SAMPLER_PARAM, decision.sampler_param));
+                self.reason = decision.reason;
             }
         }
     }
@@ -286,6 +286,11 @@ impl<'t> SpanBuilder<'t> {
         record.process = Some(Arc::clone(&inner.process));
         record.references.extend(self.parent);
         record.references.extend(self.references);
+        if let Some((sampler_type, param)) = self.reason {
+            let sampler_type = TagValue::from_static(sampler_type);
+            record.set_tag(Tag::new(tags::SAMPLER_TYPE, sampler_type));
+            record.set_tag(Tag::new(tags::SAMPLER_PARAM, param));
+        }
         for tag in self.tags {
             record.set_tag(tag);
         }

@@ -15,6 +15,8 @@ mod failure;
 mod future;
 mod ids;
 mod log;
+mod logger;
+mod process;
 mod record;
 mod sampler;
 mod scope;
@@ -29,6 +31,7 @@ pub use context::{Reference, ReferenceKind, Sampling, SpanContext};
 pub use future::{InSpan, SpanFuture};
 pub use ids::{CountingIds, IdSource, RandomIds, SeededIds};
 pub use log::{Log, LogRecord};
+pub use logger::{Logger, NullLogger, StdLogger};
 pub use record::{
     FinishedSpan, LOGS_LEN_MAX, Process, REFERENCES_LEN_MAX, TAGS_LEN_MAX, VALUE_BYTES_MAX,
 };

@@ -14,6 +14,7 @@ use crate::ids::CountingIds;
 use crate::propagation::{ExtractCarrier, Extracted, InjectCarrier, Propagator};
 use crate::record::FinishedSpan;
 use crate::reporter::InMemoryReporter;
+use crate::sampler::{Sampler, SamplingDecision, SamplingRequest};
 use crate::span::SpanRef;
 use crate::tracer::{StartObserver, Tracer, TracerBuilder};
 
@@ -57,6 +58,15 @@ impl StartObserver for Started {
     }
 }
 
+/// Keeps every trace, without a word on the spans.
+struct KeepAll;
+
+impl Sampler for KeepAll {
+    fn sample(&self, _request: &SamplingRequest<'_>) -> SamplingDecision {
+        SamplingDecision::new(true)
+    }
+}
+
 impl MockTracer {
     /// Makes a mock tracer of a service called `mock`.
     #[must_use]
@@ -72,6 +82,8 @@ impl MockTracer {
         let builder = Tracer::builder("mock")
             .ids(CountingIds::from(FIRST_ID))
             .trace_id_128_bit(false)
+            .describe_process(false)
+            .sampler(KeepAll)
             .propagator(MockPropagator);
         let builder = configure(builder).reporter(reporter.clone()).observed(started.clone());
         Self { tracer: builder.build(), reporter, started }

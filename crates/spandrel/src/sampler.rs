@@ -28,16 +28,33 @@ impl<'a> SamplingRequest<'a> {
     }
 }
 
-/// What a sampler decided, and why: the trace's first span carries the reason in its tags
-/// `sampler.type` and `sampler.param`.
+/// What a sampler decided, and why: the first span of a trace that is kept carries the reason in
+/// its tags `sampler.type` and `sampler.param`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplingDecision {
+    pub(crate) is_sampled: bool,
+    pub(crate) reason: Option<(&'static str, TagValue)>,
+}
+
+impl SamplingDecision {
+    /// Keeps the trace, or does not, without a reason.
+    #[must_use]
+    pub const fn new(is_sampled: bool) -> Self {
+        Self { is_sampled, reason: None }
+    }
+
+    /// Adds the reason: the kind of sampler, and its parameter.
+    #[must_use]
+    pub fn because(mut self, sampler_type: &'static str, param: impl Into<TagValue>) -> Self {
+        self.reason = Some((sampler_type, param.into()));
+        self
+    }
+
     /// Whether the trace is kept.
-    pub is_sampled: bool,
-    /// The kind of sampler.
-    pub sampler_type: &'static str,
-    /// The sampler's parameter.
-    pub sampler_param: TagValue,
+    #[must_use]
+    pub const fn is_sampled(&self) -> bool {
+        self.is_sampled
+    }
 }
 
 /// Decides which traces are kept.
@@ -74,11 +91,7 @@ impl ConstSampler {
 
 impl Sampler for ConstSampler {
     fn sample(&self, _request: &SamplingRequest<'_>) -> SamplingDecision {
-        SamplingDecision {
-            is_sampled: self.is_sampled,
-            sampler_type: "const",
-            sampler_param: self.is_sampled.into(),
-        }
+        SamplingDecision::new(self.is_sampled).because("const", self.is_sampled)
     }
 }
 
@@ -111,11 +124,8 @@ impl ProbabilisticSampler {
 impl Sampler for ProbabilisticSampler {
     fn sample(&self, request: &SamplingRequest<'_>) -> SamplingDecision {
         let bits = request.trace_id.low() & RANDOM_BITS;
-        SamplingDecision {
-            is_sampled: self.rate > 0.0 && bits <= self.boundary,
-            sampler_type: "probabilistic",
-            sampler_param: self.rate.into(),
-        }
+        let is_sampled = self.rate > 0.0 && bits <= self.boundary;
+        SamplingDecision::new(is_sampled).because("probabilistic", self.rate)
     }
 }
 
@@ -159,11 +169,8 @@ impl RateLimitingSampler {
 
 impl Sampler for RateLimitingSampler {
     fn sample(&self, request: &SamplingRequest<'_>) -> SamplingDecision {
-        SamplingDecision {
-            is_sampled: self.spend(request.monotonic_ns),
-            sampler_type: "ratelimiting",
-            sampler_param: self.traces_per_second.into(),
-        }
+        let is_sampled = self.spend(request.monotonic_ns);
+        SamplingDecision::new(is_sampled).because("ratelimiting", self.traces_per_second)
     }
 }
 

@@ -271,6 +271,7 @@ impl SpanRef {
 
     /// Sets an item of baggage, which rides to all later children, here and in other processes.
     /// One that does not fit (see [`Baggage::set`](crate::Baggage::set)) is left out and counted.
+    #[expect(clippy::must_use_candidate, reason = "returns itself for chaining, as set_tag does")]
     pub fn set_baggage_item(&self, key: &str, value: &str) -> &Self {
         let Some(live) = &self.live else { return self };
         let mut state = live.state();

@@ -13,9 +13,10 @@ use crate::builder::SpanBuilder;
 use crate::clock::{Clock, Stamp, SystemClock};
 use crate::context::SpanContext;
 use crate::ids::{self, IdSource, RandomIds};
+use crate::process;
 use crate::propagation::{self, Composite, ExtractCarrier, Extracted, InjectCarrier, Propagator};
 use crate::record::{FinishedSpan, Process};
-use crate::reporter::{NullReporter, Reporter, Unsent};
+use crate::reporter::{NullReporter, Reporter, ReporterCounters, Unsent};
 use crate::sampler::{ConstSampler, Sampler};
 use crate::span::{Span, SpanRef};
 use crate::value::{Tag, TagValue};
@@ -77,7 +78,6 @@ pub struct TracerCounters {
 
 impl Tracer {
     /// Starts to describe a tracer for the service of this name.
-    #[must_use]
     pub fn builder(service_name: impl Into<String>) -> TracerBuilder {
         TracerBuilder::new(service_name.into())
     }
@@ -186,6 +186,13 @@ impl Tracer {
         }
     }
 
+    /// Returns the account of the spans that were handed to the reporter.
+    #[must_use]
+    pub fn reporter_counters(&self) -> ReporterCounters {
+        let inner = self.inner.as_ref();
+        inner.map_or_else(ReporterCounters::default, |inner| inner.reporter.counters())
+    }
+
     /// Returns the description of the program; `None` for a noop tracer.
     #[must_use]
     pub fn process(&self) -> Option<&Process> {
@@ -269,6 +276,7 @@ pub struct TracerBuilder {
     shared_rpc_span: bool,
     has_128_bit_trace_ids: bool,
     records_unsampled: bool,
+    describes_process: bool,
     on_start: Option<Box<dyn StartObserver>>,
 }
 
@@ -284,6 +292,7 @@ impl TracerBuilder {
             shared_rpc_span: false,
             has_128_bit_trace_ids: true,
             records_unsampled: false,
+            describes_process: true,
             on_start: None,
         }
     }
@@ -328,6 +337,13 @@ impl TracerBuilder {
         self
     }
 
+    /// Whether the tags `spandrel.version` and `hostname`, and the address, are found out where
+    /// they are not set. Unless set, they are.
+    pub const fn describe_process(mut self, is_described: bool) -> Self {
+        self.describes_process = is_described;
+        self
+    }
+
     /// Sets the address at which the program can be reached.
     pub const fn address(mut self, address: Address) -> Self {
         self.process.address = address;
@@ -355,7 +371,10 @@ impl TracerBuilder {
 
     /// Makes the tracer.
     #[must_use]
-    pub fn build(self) -> Tracer {
+    pub fn build(mut self) -> Tracer {
+        if self.describes_process {
+            process::describe(&mut self.process);
+        }
         let inner = Arc::new(Inner {
             process: Arc::new(self.process),
             sampler: self.sampler,

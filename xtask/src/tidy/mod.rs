@@ -1,7 +1,8 @@
 //! Checks what neither the compiler nor clippy does: which crate may use which, how large a
 //! file may be, and that no test and no page speaks of what is not in the clone.
 //!
-//! One module a rule; each has tests that show it bites. Rules read files and change none.
+//! One module a rule; each has tests that show it bites. Rules read files and change none. One
+//! more test runs them all over the real workspace, so that `cargo test --workspace` is enough.
 
 mod architecture;
 mod crate_roots;
@@ -75,6 +76,13 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_workspace_is_tidy() {
+        let findings = check(&crate::workspace_root().unwrap()).unwrap();
+        let shown: Vec<String> = findings.iter().map(Finding::to_string).collect();
+        assert!(shown.is_empty(), "\n{}", shown.join("\n"));
+    }
 
     #[test]
     fn a_finding_prints_as_a_place_that_an_editor_opens() {

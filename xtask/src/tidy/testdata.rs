@@ -7,7 +7,7 @@ use super::tree::Tree;
 
 /// What a README must say, and the words by which it is known to say so.
 const WANTED: [(&str, &[&str]); 2] = [
-    ("origin", &["origin", "from ", "made by", "written by"]),
+    ("origin", &["origin", "from ", "ours", "hand-made"]),
     ("licence", &["licence", "license", "apache-2.0", "bsd-", "cc0"]),
 ];
 

@@ -5,4 +5,5 @@ mod captures;
 mod golden;
 mod hostile;
 mod render;
+mod round_trip;
 mod testdata;

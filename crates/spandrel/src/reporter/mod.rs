@@ -1,11 +1,15 @@
 //! Reporters: where finished spans go.
 
+mod composite;
 mod memory;
+mod zipkin;
 
 use std::fmt;
 use std::time::Duration;
 
+pub use composite::{CompositeReporter, LoggingReporter};
 pub use memory::InMemoryReporter;
+pub use zipkin::{ReporterError, ZipkinFormat, ZipkinReporter, ZipkinReporterBuilder};
 
 use crate::record::FinishedSpan;
 
@@ -32,6 +36,11 @@ pub trait Reporter: Send + Sync + 'static {
     fn close(&self, timeout: Duration) -> Result<(), Unsent> {
         self.flush(timeout)
     }
+
+    /// Returns the account of all spans; all zero where the reporter keeps none.
+    fn counters(&self) -> ReporterCounters {
+        ReporterCounters::default()
+    }
 }
 
 impl<R: Reporter + ?Sized> Reporter for std::sync::Arc<R> {
@@ -45,6 +54,73 @@ impl<R: Reporter + ?Sized> Reporter for std::sync::Arc<R> {
 
     fn close(&self, timeout: Duration) -> Result<(), Unsent> {
         (**self).close(timeout)
+    }
+
+    fn counters(&self) -> ReporterCounters {
+        (**self).counters()
+    }
+}
+
+/// The account of a reporter's spans. One reading is of one instant, and it adds up:
+/// `reported` = `sent` + `dropped` + `queued`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReporterCounters {
+    /// Finished spans that the tracer handed over.
+    pub reported: u64,
+    /// Spans that the backend took.
+    pub sent: u64,
+    /// Spans that were dropped, by reason.
+    pub dropped: DroppedSpans,
+    /// Spans that wait or are being sent.
+    pub queued: u64,
+    /// About how many bytes of memory these take.
+    pub queued_bytes: u64,
+}
+
+/// Spans that never reached the backend, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DroppedSpans {
+    /// As many spans as may wait were waiting.
+    pub queue_len: u64,
+    /// The waiting spans took as many bytes as they may.
+    pub queue_bytes: u64,
+    /// One span took more bytes than a batch may.
+    pub too_large: u64,
+    /// The backend refused them for what they are (4xx).
+    pub refused: u64,
+    /// The backend did not take them at any attempt.
+    pub unreachable: u64,
+    /// They came after the close, or were left when its time was over.
+    pub closed: u64,
+}
+
+impl DroppedSpans {
+    /// Returns the sum over all reasons.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        let Self { queue_len, queue_bytes, too_large, refused, unreachable, closed } = self;
+        *queue_len + *queue_bytes + *too_large + *refused + *unreachable + *closed
+    }
+}
+
+impl ReporterCounters {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            reported: self.reported + other.reported,
+            sent: self.sent + other.sent,
+            dropped: DroppedSpans {
+                queue_len: self.dropped.queue_len + other.dropped.queue_len,
+                queue_bytes: self.dropped.queue_bytes + other.dropped.queue_bytes,
+                too_large: self.dropped.too_large + other.dropped.too_large,
+                refused: self.dropped.refused + other.dropped.refused,
+                unreachable: self.dropped.unreachable + other.dropped.unreachable,
+                closed: self.dropped.closed + other.dropped.closed,
+            },
+            queued: self.queued + other.queued,
+            queued_bytes: self.queued_bytes + other.queued_bytes,
+        }
     }
 }
 
