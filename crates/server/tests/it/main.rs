@@ -1,6 +1,7 @@
 //! Tests of the real binary: started, spoken to over HTTP, stopped or killed.
 
 mod article;
+mod bad_input;
 mod cli;
 mod http;
 mod lifecycle;

@@ -81,6 +81,10 @@ impl Log {
         self.counts
     }
 
+    pub(crate) fn current_file_id(&self) -> Option<u64> {
+        self.current.as_ref().map(|current| current.file_id)
+    }
+
     /// The longest record that fits in a file.
     pub(crate) fn record_len_max(&self) -> u64 {
         self.file_len_max.saturating_sub(FILE_HEADER_LEN as u64)
