@@ -3,6 +3,8 @@
 mod article;
 mod bad_input;
 mod cli;
+mod demo;
 mod http;
 mod lifecycle;
 mod server;
+mod ui;
