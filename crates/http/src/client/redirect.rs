@@ -9,12 +9,8 @@ use crate::{Error, url};
 const LOCATION_SHOWN_LEN_MAX: usize = 200;
 
 /// Headers that say who the caller is: they are for the host they were meant for.
-const SECRETS: [HeaderName; 4] = [
-    header::AUTHORIZATION,
-    header::COOKIE,
-    header::PROXY_AUTHORIZATION,
-    header::WWW_AUTHENTICATE,
-];
+const SECRETS: [HeaderName; 4] =
+    [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::WWW_AUTHENTICATE];
 
 /// Headers that describe a body.
 const OF_BODY: [HeaderName; 6] = [
