@@ -54,6 +54,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the next field, its number and what it holds; `None` at the message's end.
+    #[inline]
     pub(crate) fn field(&mut self) -> Result<Option<(u32, Wire<'a>)>, DecodeError> {
         while !self.rest.is_empty() {
             let offset = self.offset;
@@ -67,6 +68,7 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
+    #[inline]
     fn tag(&mut self) -> Result<(u32, u8), DecodeError> {
         let offset = self.offset;
         let tag = self.varint()?;
@@ -77,6 +79,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn wire(&mut self, wire_type: u8, offset: usize) -> Result<Wire<'a>, DecodeError> {
         match wire_type {
             0 => self.varint().map(Wire::Varint),
@@ -118,7 +121,20 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, DecodeError> {
+        // Tags and most lengths have one byte.
+        match self.rest {
+            [byte @ 0..=0x7f, rest @ ..] => {
+                self.rest = rest;
+                self.offset += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let offset = self.offset;
         let mut value = 0;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
@@ -146,16 +162,22 @@ impl<'a> Reader<'a> {
         Ok(bytes.try_into().expect("as many bytes were taken"))
     }
 
+    #[inline]
     fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
-            let remaining = self.rest.len();
-            // Zipkin's words.
-            let message = format!("Truncated: length {len} > bytes remaining {remaining}");
-            return Err(DecodeError::at(self.offset, message));
+            return Err(self.truncated(len));
         };
         self.rest = rest;
         self.offset += len;
         Ok(taken)
+    }
+
+    #[cold]
+    fn truncated(&self, len: usize) -> DecodeError {
+        let remaining = self.rest.len();
+        // Zipkin's words.
+        let message = format!("Truncated: length {len} > bytes remaining {remaining}");
+        DecodeError::at(self.offset, message)
     }
 }
 

@@ -101,24 +101,28 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes the next `len` bytes.
+    #[inline]
     fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
-            let remaining = self.rest.len();
-            let message =
-                format!("truncated: length {len} is over the {remaining} bytes remaining");
-            return Err(DecodeError::at(self.offset, message));
+            return Err(self.truncated(len));
         };
         self.rest = rest;
         self.offset += len;
         Ok(taken)
     }
 
+    #[cold]
+    fn truncated(&self, len: usize) -> DecodeError {
+        let remaining = self.rest.len();
+        let message = format!("truncated: length {len} is over the {remaining} bytes remaining");
+        DecodeError::at(self.offset, message)
+    }
+
     /// Takes the next `N` bytes.
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
-            let remaining = self.rest.len();
-            let message = format!("truncated: length {N} is over the {remaining} bytes remaining");
-            return Err(DecodeError::at(self.offset, message));
+            return Err(self.truncated(N));
         };
         self.rest = rest;
         self.offset += N;
@@ -151,30 +155,26 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length of elements of at least `len_min` bytes each.
+    #[inline]
     fn len(&mut self, len_min: usize) -> Result<usize, DecodeError> {
         let offset = self.offset;
         let announced = self.i32()?;
         let remaining = self.rest.len();
         match usize::try_from(announced) {
-            Err(_) => {
-                Err(DecodeError::at(offset, format!("announced length {announced} is negative")))
-            }
-            Ok(len) if len > remaining / len_min => {
-                let message =
-                    format!("announced length {len} is over the {remaining} bytes remaining");
-                Err(DecodeError::at(offset, message))
-            }
-            Ok(len) => Ok(len),
+            Ok(len) if len <= remaining / len_min => Ok(len),
+            _ => Err(refused_len(announced, remaining, offset)),
         }
     }
 
     /// Reads bytes with a length before them.
+    #[inline]
     pub(crate) fn binary(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.len(1)?;
         self.take(len)
     }
 
     /// Reads text with a length before it.
+    #[inline]
     pub(crate) fn text(&mut self) -> Result<&'a str, DecodeError> {
         let bytes = self.binary()?;
         let start = self.offset - bytes.len();
@@ -183,6 +183,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the head of a struct's next field; `None` at the struct's end.
+    #[inline]
     pub(crate) fn field(&mut self) -> Result<Option<(i16, Type)>, DecodeError> {
         let offset = self.offset;
         match self.byte()? {
@@ -246,6 +247,15 @@ impl<'a> Reader<'a> {
         let byte = self.byte()?;
         known_type(byte, offset)
     }
+}
+
+#[cold]
+fn refused_len(announced: i32, remaining: usize, offset: usize) -> DecodeError {
+    let fault = match announced {
+        ..0 => "is negative".to_owned(),
+        _ => format!("is over the {remaining} bytes remaining"),
+    };
+    DecodeError::at(offset, format!("announced length {announced} {fault}"))
 }
 
 fn known_type(byte: u8, offset: usize) -> Result<Type, DecodeError> {

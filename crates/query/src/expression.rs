@@ -100,7 +100,9 @@ mod tests {
 
         let either = Spanset::Filter(Condition::Any(vec![named("a"), named("b")]));
         assert!(either.necessary_filters().is_empty());
-        assert!(Spanset::Filter(Condition::Not(Box::new(named("a")))).necessary_filters().is_empty());
+        assert!(
+            Spanset::Filter(Condition::Not(Box::new(named("a")))).necessary_filters().is_empty()
+        );
         assert!(both.clone().or(both.clone()).necessary_filters().is_empty());
         assert_eq!(both.clone().and(both).necessary_filters().len(), 2);
     }

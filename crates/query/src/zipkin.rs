@@ -4,9 +4,7 @@
 //! each condition may be met by another span, but when a service is named, every one must be
 //! met by a span of that service.
 
-use spandrel_storage::{
-    AttributeScope, Predicate, TextTest, ValueTest, attribute_prints_as,
-};
+use spandrel_storage::{AttributeScope, Predicate, TextTest, ValueTest, attribute_prints_as};
 
 use crate::expression::{Condition, Spanset};
 use crate::search::TraceSearch;
@@ -132,7 +130,6 @@ impl ZipkinQuery {
         }
         Ok(conditions)
     }
-
 }
 
 /// A name as it is compared: in lower case, and absent when empty.
@@ -235,10 +232,7 @@ mod tests {
                 },
                 "maxDuration < minDuration",
             ),
-            (
-                |query| query.max_duration_us = Some(5),
-                "maxDuration is only valid with minDuration",
-            ),
+            (|query| query.max_duration_us = Some(5), "maxDuration is only valid with minDuration"),
             (
                 |query| query.annotation_query = Some(["a"; 101].join(" and ")),
                 "annotationQuery has 101 parts, more than 100",

@@ -16,6 +16,7 @@ mod metrics;
 mod receivers;
 mod refusal;
 mod serve;
+mod ui;
 
 use std::process::ExitCode;
 

@@ -16,6 +16,7 @@ use http::{Method, StatusCode, Uri};
 use spandrel_storage::{Durability, EmbeddedStore, Options, Progress, RealDisk, ReplayReport};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
@@ -25,7 +26,7 @@ use crate::door::Door;
 use crate::guard::guard;
 use crate::receivers::StoredRequests;
 use crate::refusal::Refusal;
-use crate::{api, receivers};
+use crate::{api, receivers, ui};
 
 /// How long a file of the log is. The largest request that a door lets in fits with its header.
 const LOG_FILE_LEN: u64 = 80 << 20;
@@ -38,7 +39,10 @@ pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the threads that serve could not be started")?;
-    runtime.block_on(serve(config))
+    let outcome = runtime.block_on(serve(config));
+    // A replay that was interrupted goes on in its thread; nobody waits for it.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Logs to standard error; `RUST_LOG` chooses what (`debug`, `spandrel=trace`).
@@ -54,34 +58,54 @@ fn init_log() {
 
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let mut stop = StopSignals::listen()?;
-    let door = Door::bind(config.listen).await?;
-    let app = App::new(config, door.address, Arc::new(SystemClock));
-    let (close_door, closing) = watch::channel(false);
-    let served = tokio::spawn(door.serve(Arc::clone(&app), router(&app), closing));
-
-    let opening = tokio::task::spawn_blocking({
-        let app = Arc::clone(&app);
-        move || open_store(&app)
-    });
-    let store = tokio::select! {
-        opened = opening => opened.context("opening the store panicked")??,
+    let running = tokio::select! {
+        started = Running::start(config) => started?,
         () = stop.wait() => return Ok(()),
     };
-    app.set_store(Arc::clone(&store));
-    log_start(&app);
-
+    log_start(&running.app);
     stop.wait().await;
     tracing::info!("closing: finishing the requests inside");
-    app.is_closing.store(true, Ordering::Relaxed);
-    // The receiver is gone only if the door's task died, and then there is nothing to close.
-    let _ = close_door.send(true);
-    served.await.context("the main door's task panicked")?;
-    tokio::task::spawn_blocking(move || store.close())
-        .await
-        .context("closing the store panicked")?
-        .context("the store could not be closed cleanly")?;
+    running.close().await?;
     tracing::info!("closed: every acknowledged span is on disk");
     Ok(())
+}
+
+/// A server that takes spans and answers questions.
+pub(crate) struct Running {
+    pub(crate) app: Arc<App>,
+    store: Arc<EmbeddedStore>,
+    close_door: watch::Sender<bool>,
+    served: JoinHandle<()>,
+}
+
+impl Running {
+    /// Binds the door, then opens the store: from the first step on a health check is answered,
+    /// from the last one on everything is.
+    pub(crate) async fn start(config: ServeConfig) -> anyhow::Result<Self> {
+        let door = Door::bind(config.listen).await?;
+        let app = App::new(config, door.address, Arc::new(SystemClock));
+        let (close_door, closing) = watch::channel(false);
+        let served = tokio::spawn(door.serve(Arc::clone(&app), router(&app), closing));
+        let opening = tokio::task::spawn_blocking({
+            let app = Arc::clone(&app);
+            move || open_store(&app)
+        });
+        let store = opening.await.context("opening the store panicked")??;
+        app.set_store(Arc::clone(&store));
+        Ok(Self { app, store, close_door, served })
+    }
+
+    /// Lets nobody in any more, answers those inside, and closes the store.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        self.app.is_closing.store(true, Ordering::Relaxed);
+        // The receiver is gone only if the door's task died, and then there is nothing to close.
+        let _ = self.close_door.send(true);
+        self.served.await.context("the main door's task panicked")?;
+        tokio::task::spawn_blocking(move || self.store.close())
+            .await
+            .context("closing the store panicked")?
+            .context("the store could not be closed cleanly")
+    }
 }
 
 /// Everything behind the main door.
@@ -91,6 +115,7 @@ fn router(app: &Arc<App>) -> Router {
         .merge(api::zipkin_routes())
         .merge(api::spandrel_routes())
         .merge(api::operations_routes())
+        .merge(ui::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         // Bodies have a limit and a budget of their own, in `admission`.
@@ -119,6 +144,9 @@ fn open_store(app: &App) -> anyhow::Result<Arc<EmbeddedStore>> {
         ..Options::new(Arc::clone(&app.head), Arc::clone(&app.queue))
     };
     let mut log_progress = |progress: &Progress| {
+        if progress.files == 0 {
+            return;
+        }
         tracing::info!(
             files = %format_args!("{}/{}", progress.files_done, progress.files),
             spans = progress.spans,

@@ -191,6 +191,13 @@ impl<T> Engine<T> {
         outcome.map_err(|error| disk_error(&error))
     }
 
+    /// The log file that records go to now, if one is open. What was appended before a commit
+    /// is in this file or in an older one after it.
+    #[must_use]
+    pub fn log_file_id(&self) -> Option<u64> {
+        self.log.current_file_id()
+    }
+
     /// Takes a log file out of the log, all of whose records are kept durably elsewhere; its
     /// space is reused. Files are retired oldest first. Returns false, and does nothing, for
     /// the file that is written now.

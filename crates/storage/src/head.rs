@@ -110,7 +110,6 @@ impl Head {
 
 /// The shard of a trace. Senders choose trace ids, and some count them up from one, so the bits
 /// are mixed before they are cut.
-#[expect(clippy::cast_possible_truncation, reason = "four bits remain")]
 fn shard_index(trace_id_low: u64) -> usize {
     (trace_id_low.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as usize % SHARD_COUNT
 }

@@ -96,6 +96,7 @@ fn value_len(value: &Value<'_>) -> usize {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "what is borrowed takes no memory of ours")]
 fn text_len(text: &Cow<'_, str>) -> usize {
     match text {
         Cow::Borrowed(_) => 0,

@@ -23,7 +23,8 @@ const ITEM_WORDS: &[&str] = &[
 /// Finds items in a `lib.rs` that belong in a module.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in tree.written_here(&["rs"]).filter(|file| file.path.ends_with("src/lib.rs")) {
+    let is_root = |path: &str| path.starts_with("crates/") && path.ends_with("src/lib.rs");
+    for file in tree.written_here(&["rs"]).filter(|file| is_root(&file.path)) {
         let source = RustSource::new(&file.text);
         let tests = source.test_items();
         let mut depth = 0_usize;

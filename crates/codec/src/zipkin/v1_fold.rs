@@ -5,6 +5,7 @@
 use spandrel_model::{Span, SpanKind};
 
 use super::fold::{Folded, FoldedEndpoint};
+use super::scratch::NS_PER_US;
 
 /// One span as v1 tells it.
 pub(super) struct V1Folded<'s> {
@@ -34,7 +35,11 @@ impl<'s> V1Folded<'s> {
             Some(SpanKind::Internal) | None => (None, None, "sa"),
         };
         let begin_us = Some(v2.timestamp_us).filter(|us| *us > 0);
-        let end_us = begin_us.filter(|_| v2.duration_us > 0).map(|us| us + v2.duration_us);
+        // An end that no reader could hold is left to the span's own duration.
+        let end_us = begin_us
+            .filter(|_| v2.duration_us > 0)
+            .map(|us| us + v2.duration_us)
+            .filter(|us| *us <= u64::MAX / NS_PER_US);
         let is_timed_by_cores = v2.is_shared && begin.is_some();
         Self {
             timestamp_us: if is_timed_by_cores { 0 } else { v2.timestamp_us },

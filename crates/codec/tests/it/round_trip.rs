@@ -162,3 +162,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_call_that_ends_after_2554_is_written_so_that_it_can_be_read() {
+    let mut span = Span::new(TraceId::new(1).unwrap(), SpanId::new(2).unwrap());
+    span.kind = Some(SpanKind::Client);
+    span.resource = Resource::of_service("client");
+    span.start_ns = Some(u64::MAX / 1_000 * 1_000);
+    span.duration_ns = Some(1_000);
+    for format in Format::ALL {
+        let list = [span.clone()];
+        assert_eq!(spans(format, &written(format, &list)), list, "{format:?}");
+    }
+}

@@ -7,11 +7,11 @@ use crate::clock::Clock;
 use crate::refusal::Refusal;
 
 /// How many traces a search returns unless told (Zipkin's default).
-const LIMIT_DEFAULT: i64 = 10;
+pub(crate) const LIMIT_DEFAULT: i64 = 10;
 /// How many traces a search returns however many are asked for: the answer is made in memory.
-pub(crate) const LIMIT_MAX: i64 = 10_000;
+const LIMIT_MAX: i64 = 10_000;
 /// How far back a search looks unless told: a day (Zipkin's QUERY_LOOKBACK).
-pub(crate) const LOOKBACK_DEFAULT_MS: i64 = 86_400_000;
+const LOOKBACK_DEFAULT_MS: i64 = 86_400_000;
 
 /// The decoded query string. Of a repeated parameter the first counts.
 #[derive(Debug, Default)]

@@ -18,7 +18,7 @@ use spandrel_model::TraceId;
 use spandrel_query::{StoredTrace, dependencies, find_trace, search};
 use spandrel_storage::NameRequest;
 
-use crate::api::parameters::Parameters;
+use crate::api::parameters::{LIMIT_DEFAULT, Parameters};
 use crate::app::App;
 use crate::refusal::{Refusal, TextRefusal};
 
@@ -39,8 +39,13 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/traces", get(traces))
         .route("/trace/{trace_id}", get(trace))
         .route("/traceMany", get(trace_many))
-        .route("/dependencies", get(dependency_links));
-    Router::new().merge(Router::new().nest("/api/v2", api.clone())).nest("/zipkin/api/v2", api)
+        .route("/dependencies", get(dependency_links))
+        .route("/autocompleteKeys", get(autocomplete_keys))
+        .route("/autocompleteValues", get(autocomplete_values));
+    Router::new()
+        .nest("/api/v2", api.clone())
+        .nest("/zipkin/api/v2", api)
+        .route("/zipkin/config.json", get(ui_config))
 }
 
 async fn services(State(app): State<Arc<App>>) -> Answer {
@@ -147,6 +152,35 @@ async fn dependency_links(State(app): State<Arc<App>>, RawQuery(query): RawQuery
         error_count: link.error_count,
     };
     Ok(Json(links.into_iter().map(row).collect::<Vec<_>>()).into_response())
+}
+
+/// Which tags are worth completing is an operator's list in Zipkin, empty by default. Here
+/// there is no such list.
+async fn autocomplete_keys() -> Response {
+    Json(Vec::<String>::new()).into_response()
+}
+
+/// Of a key that is not on the list no values are known, as in Zipkin.
+async fn autocomplete_values(RawQuery(query): RawQuery) -> Answer {
+    Parameters::parse(query.as_deref())?.required("key")?;
+    Ok(Json(Vec::<String>::new()).into_response())
+}
+
+/// What Zipkin's UI asks before it draws: zipkin-server's own defaults.
+async fn ui_config() -> Response {
+    let config = serde_json::json!({
+        "environment": "",
+        "queryLimit": LIMIT_DEFAULT,
+        "defaultLookback": 900_000,
+        "searchEnabled": true,
+        "logsUrl": null,
+        "supportUrl": null,
+        "archivePostUrl": null,
+        "archiveUrl": null,
+        "dependency": { "enabled": true, "lowErrorRate": 0.5, "highErrorRate": 0.75 },
+    });
+    let cached = [(CACHE_CONTROL, HeaderValue::from_static("max-age=600"))];
+    (cached, Json(config)).into_response()
 }
 
 fn parse_trace_id(text: &str) -> Result<TraceId, Refusal> {

@@ -1,6 +1,6 @@
 //! A plain HTTP/1.1 client that sends exactly what a test says, and reads one answer.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -52,7 +52,8 @@ pub(crate) fn send(
     send_raw(to, &[head.as_bytes(), b"\r\n", body].concat())
 }
 
-/// Sends bytes as they are, and reads until the server closes.
+/// Sends bytes as they are, and reads until the server closes. A server that ends before the
+/// answer's head is whole has not answered: that is an error.
 pub(crate) fn send_raw(to: SocketAddr, request: &[u8]) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -61,18 +62,15 @@ pub(crate) fn send_raw(to: SocketAddr, request: &[u8]) -> std::io::Result<Answer
     let sent = stream.write_all(request);
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    if answer.is_empty() {
+    let Some(head_len) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
         sent?;
         read?;
-    }
-    Ok(parse(&answer))
+        return Err(ErrorKind::UnexpectedEof.into());
+    };
+    Ok(parse(&answer, head_len))
 }
 
-fn parse(answer: &[u8]) -> Answer {
-    let head_len = answer
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(answer)));
+fn parse(answer: &[u8], head_len: usize) -> Answer {
     let head = std::str::from_utf8(&answer[..head_len]).expect("the head is text");
     let mut lines = head.split("\r\n");
     let status_line = lines.next().expect("a status line");

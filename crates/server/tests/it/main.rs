@@ -1,7 +1,9 @@
 //! Tests of the real binary: started, spoken to over HTTP, stopped or killed.
 
 mod article;
+mod bad_input;
 mod cli;
+mod durability;
 mod http;
 mod lifecycle;
 mod server;

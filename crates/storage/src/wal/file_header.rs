@@ -74,12 +74,10 @@ impl FileHeader {
 
     /// Reads the header at the start of a file.
     pub(super) fn decode(file: &[u8]) -> Result<Self, HeaderError> {
-        let copies = COPY_OFFSETS.map(|offset| file.get(offset..offset + COPY_LEN));
-        let decoded = copies.into_iter().flatten().map(decode_copy);
-        decoded.fold(Err(HeaderError::Damaged), |found, copy| match (found, copy) {
-            (Err(HeaderError::Damaged), copy) => copy,
-            (found, _) => found,
-        })
+        let [first, second] = COPY_OFFSETS.map(|offset| {
+            file.get(offset..offset + COPY_LEN).map_or(Err(HeaderError::Damaged), decode_copy)
+        });
+        if first == Err(HeaderError::Damaged) { second } else { first }
     }
 }
 

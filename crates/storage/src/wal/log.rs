@@ -81,6 +81,10 @@ impl Log {
         self.counts
     }
 
+    pub(crate) fn current_file_id(&self) -> Option<u64> {
+        self.current.as_ref().map(|current| current.file_id)
+    }
+
     /// The longest record that fits in a file.
     pub(crate) fn record_len_max(&self) -> u64 {
         self.file_len_max.saturating_sub(FILE_HEADER_LEN as u64)
@@ -125,7 +129,14 @@ impl Log {
                 self.counts.bytes += records.len() as u64;
                 self.counts.syncs += u64::from(is_synced);
             }
-            Err(_) => self.seal_current(),
+            Err(_) => {
+                if !is_synced {
+                    // It was the write that failed: what was acknowledged before it, and waits
+                    // for its sync, must not wait for ever.
+                    let _ = self.sync();
+                }
+                self.seal_current();
+            }
         }
         outcome
     }

@@ -67,8 +67,11 @@ pub(crate) fn replay(replay: Replay<'_>) -> Result<Replayed, OpenError> {
     let spares = inventory.tidy(disk, replay.file_len_max, replay.spare_files_max)?;
     let next_file_id = inventory.next_file_id();
     let mut run = Run::new(replay, &inventory);
-    let end = run.read_files(&inventory)?;
-    run.note.finish().map_err(at("replay"))?;
+    let end = run.read_files(&inventory);
+    // An attempt that failed came to its end as well: it was no record that ended the process.
+    let finished = run.note.finish().map_err(at("replay"));
+    let end = end?;
+    finished?;
     // A process that ended without a sync left records that its successor finds, shows and
     // seals: they must not vanish with the power after that.
     if let Some(end) = end {

@@ -94,7 +94,8 @@ impl TraceView {
         let start_ns = summary.start_ns;
         let mut rows = RowColumns::default();
         let mut events = EventColumns::default();
-        for (index, row) in trace.rows().iter().enumerate() {
+        let joined = trace.rows();
+        for (index, row) in joined.iter().enumerate() {
             let halves = Halves::of(row, trace.spans());
             rows.push(row, &halves, start_ns, &mut strings);
             events.push(index, &halves, start_ns, &mut strings);
@@ -113,7 +114,7 @@ impl TraceView {
             error_count: summary.error_count,
             is_skew_corrected: !corrections.is_empty(),
             corrections: corrections.into_iter().map(CorrectionView::from).collect(),
-            has_root: summary.root_service.is_some() || summary.root_name.is_some(),
+            has_root: joined.iter().any(|row| row.parent.is_none() && !row.is_parent_missing),
             services,
             strings: strings.texts,
             rows,
