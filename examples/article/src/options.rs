@@ -79,15 +79,20 @@ impl Options {
         let (mut actor, mut port, mut shares_span_ids) = (None, 8_000, false);
         let mut report_url = url.unwrap_or_else(|| REPORT_URL.to_owned());
         while let Some(argument) = arguments.next() {
-            let Some(flag) = argument.strip_prefix("--").or(argument.strip_prefix('-')) else {
+            let Some(flag) = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-'))
+            else {
                 return Err(Refusal::Unknown(argument));
             };
             let (flag, inline) = match flag.split_once('=') {
                 Some((flag, value)) => (flag, Some(value.to_owned())),
                 None => (flag, None),
             };
-            let mut value =
-                || inline.clone().or_else(|| arguments.next()).ok_or(Refusal::NoValue(flag.into()));
+            let mut value = || {
+                inline
+                    .clone()
+                    .or_else(|| arguments.next())
+                    .ok_or_else(|| Refusal::NoValue(flag.into()))
+            };
             match flag {
                 "actor" => actor = Some(actor_of(value()?)?),
                 "port" => port = port_of(value()?)?,
