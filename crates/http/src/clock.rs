@@ -5,7 +5,6 @@
 use tokio::time::Instant;
 
 /// Reads the clock.
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

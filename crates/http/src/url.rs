@@ -98,7 +98,7 @@ pub(crate) fn join(base: &Uri, reference: &str) -> Option<Uri> {
         None => (reference.as_str(), None),
     };
     let (path, query) = if path.is_empty() {
-        (base.path().to_owned(), query.or(base.query()))
+        (base.path().to_owned(), query.or_else(|| base.query()))
     } else if path.starts_with('/') {
         (without_dots(path), query)
     } else {
@@ -180,7 +180,8 @@ mod tests {
             ("g", "http://a:8000/b/c/g"),
             ("./g/.", "http://a:8000/b/c/g/"),
             ("../g", "http://a:8000/b/g"),
-            ("../../../g", "http://a:8000/g"),
+            ("../../g", "http://a:8000/g"),
+            ("/../g", "http://a:8000/g"),
             ("..", "http://a:8000/b/"),
             ("?y", "http://a:8000/b/c/d?y"),
             ("", "http://a:8000/b/c/d?q"),

@@ -6,13 +6,14 @@ use std::time::SystemTime;
 
 use spandrel_model::SpanKind;
 
-use crate::clock;
+use crate::clock::{self, Stamp};
 use crate::context::{Extra, Reference, ReferenceKind, Sampling, SpanContext};
+use crate::pool;
 use crate::propagation::Extracted;
-use crate::record::{REFERENCES_LEN_MAX, Record, kind_name, kind_of};
+use crate::record::{FinishedSpan, REFERENCES_LEN_MAX, Record, kind_name, kind_of};
 use crate::sampler::SamplingRequest;
 use crate::scope::{self, Context};
-use crate::span::{EnteredSpan, Live, Span, SpanRef, Start, State};
+use crate::span::{EnteredSpan, Live, Span, SpanRef, Start, State, sampling_of_priority};
 use crate::tags;
 use crate::tracer::{Inner, Tracer};
 use crate::value::{Tag, TagValue};
@@ -109,8 +110,10 @@ pub struct SpanBuilder<'t> {
     references: Vec<Reference>,
     parent: Option<Reference>,
     hints: Option<Box<Extracted>>,
-    tags: Vec<Tag>,
-    reason: Option<(&'static str, TagValue)>,
+    /// Where the tags are, once there are any: taken from the spares, and given back when the
+    /// span turns out not to be sampled.
+    record: Option<Box<Record>>,
+    priority: Option<Sampling>,
     start_time: Option<SystemTime>,
     ignores_active_span: bool,
 }
@@ -123,8 +126,8 @@ impl<'t> SpanBuilder<'t> {
             references: Vec::new(),
             parent: None,
             hints: None,
-            tags: Vec::new(),
-            reason: None,
+            record: None,
+            priority: None,
             start_time: None,
             ignores_active_span: false,
         }
@@ -177,8 +180,14 @@ impl<'t> SpanBuilder<'t> {
 
     /// Sets a tag.
     pub fn tag(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<TagValue>) -> Self {
-        if self.tracer.inner().is_some() {
-            self.tags.push(Tag::new(key, value));
+        if self.tracer.is_noop() {
+            return self;
+        }
+        let tag = Tag::new(key, value);
+        if tag.key == tags::SAMPLING_PRIORITY {
+            self.priority = sampling_of_priority(&tag.value).or(self.priority);
+        } else {
+            self.record.get_or_insert_with(pool::take_record).set_tag(tag);
         }
         self
     }
@@ -200,20 +209,32 @@ impl<'t> SpanBuilder<'t> {
         if !self.ignores_active_span {
             self.parent = active_parent();
         }
-        let stamp = inner.clock.now();
+        let tracer = self.tracer.clone();
+        let is_shared = self.joins_the_client_half(inner);
+        let mut context = self.identify(inner, is_shared);
+        self.decide(&mut context);
+        // Of a span that is dropped upstream nobody asks the time.
+        let is_undecided = context.sampling == Sampling::Undecided;
+        let is_timed = is_undecided || context.is_sampled() || inner.records_unsampled;
+        let stamp = if is_timed { inner.clock.now() } else { Stamp::default() };
+        if is_undecided {
+            self.ask_sampler(inner, &mut context, stamp.monotonic_ns);
+        }
         let start = match self.start_time {
             Some(time) => Start { wall_ns: clock::wall_ns(time), monotonic_ns: None },
             None => Start { wall_ns: stamp.wall_ns, monotonic_ns: Some(stamp.monotonic_ns) },
         };
-        let is_shared = self.joins_the_client_half(inner);
-        let mut context = self.identify(inner, is_shared);
-        self.decide(inner, &mut context, stamp.monotonic_ns);
-        let is_recorded = context.is_sampled() || inner.records_unsampled;
         let extra = context.extra.clone();
-        let tracer = self.tracer.clone();
-        let record = is_recorded.then(|| self.into_record(inner, is_shared));
+        let record = if context.is_sampled() || inner.records_unsampled {
+            Some(self.into_record(inner, is_shared))
+        } else {
+            if let Some(record) = self.record {
+                pool::recycle(FinishedSpan(record));
+            }
+            None
+        };
         let live = Live::new(tracer, &context, start, State { record, extra });
-        let handle = SpanRef::of(Arc::new(live));
+        let handle = SpanRef::of(pool::share(live));
         inner.started(&handle);
         Span::of(handle)
     }
@@ -223,9 +244,12 @@ impl<'t> SpanBuilder<'t> {
         let is_remote_child = self.parent.as_ref().is_some_and(|parent| {
             parent.kind == ReferenceKind::ChildOf && parent.context.is_remote
         });
-        let kind = self.tags.iter().rev().find(|tag| tag.key == tags::SPAN_KIND);
-        let kind = kind.and_then(|tag| kind_of(tag.value.as_str()?));
-        inner.shared_rpc_span && is_remote_child && kind == Some(SpanKind::Server)
+        let is_server = || {
+            let tags = self.record.iter().flat_map(|record| &record.tags);
+            let kind = tags.into_iter().find(|tag| tag.key == tags::SPAN_KIND);
+            kind.and_then(|tag| kind_of(tag.value.as_str()?)) == Some(SpanKind::Server)
+        };
+        inner.shared_rpc_span && is_remote_child && is_server()
     }
 
     fn identify(&self, inner: &Inner, is_shared: bool) -> SpanContext {
@@ -246,54 +270,47 @@ impl<'t> SpanBuilder<'t> {
         context
     }
 
-    /// Decides about sampling: what upstream said, what the program asks for, or the sampler.
-    fn decide(&mut self, inner: &Inner, context: &mut SpanContext, monotonic_ns: u64) {
-        if let Some(hints) = &self.hints
+    /// Decides about sampling as far as upstream did, or the program asks for.
+    fn decide(&mut self, context: &mut SpanContext) {
+        if let Some(hints) = self.hints.take()
             && context.sampling == Sampling::Undecided
         {
             context.sampling = hints.sampling;
             if let Some(debug_id) = &hints.debug_id {
-                self.tags.push(Tag::new("jaeger-debug-id", debug_id));
+                let record = self.record.get_or_insert_with(pool::take_record);
+                record.set_tag(Tag::new("jaeger-debug-id", debug_id));
             }
         }
-        if self.tags.iter().any(|tag| tag.key == tags::SAMPLING_PRIORITY) {
-            let priority = |tag: &Tag| match tag.value {
-                TagValue::Int(..=0) => Sampling::Drop,
-                _ => Sampling::Debug,
-            };
-            let asked = self.tags.iter().rev().find(|tag| tag.key == tags::SAMPLING_PRIORITY);
-            context.sampling = asked.map_or(context.sampling, priority);
-            self.tags.retain(|tag| tag.key != tags::SAMPLING_PRIORITY);
-        }
-        if context.sampling == Sampling::Undecided {
-            let (trace_id, name) = (context.trace_id, self.operation_name.as_ref());
-            let request = SamplingRequest::new(trace_id, name, monotonic_ns);
-            let decision = inner.sampler.sample(&request);
-            context.sampling = Sampling::Drop;
-            if decision.is_sampled {
-                context.sampling = Sampling::Keep;
-                self.reason = decision.reason;
-            }
+        context.sampling = self.priority.unwrap_or(context.sampling);
+    }
+
+    /// Decides about sampling where nobody has; a trace that is kept says why.
+    fn ask_sampler(&mut self, inner: &Inner, context: &mut SpanContext, monotonic_ns: u64) {
+        let name = self.operation_name.as_ref();
+        let request = SamplingRequest::new(context.trace_id, name, monotonic_ns);
+        let decision = inner.sampler.sample(&request);
+        context.sampling = if decision.is_sampled { Sampling::Keep } else { Sampling::Drop };
+        if let Some((sampler_type, param)) = decision.reason.filter(|_| decision.is_sampled) {
+            let record = self.record.get_or_insert_with(pool::take_record);
+            record.set_tag(Tag::new(tags::SAMPLER_TYPE, TagValue::from_static(sampler_type)));
+            record.set_tag(Tag::new(tags::SAMPLER_PARAM, param));
+            // The reason stands before what the program said.
+            record.tags.rotate_right(2);
         }
     }
 
     fn into_record(self, inner: &Inner, is_shared: bool) -> Box<Record> {
-        let mut record = Box::new(Record::empty());
+        let mut record = self.record.unwrap_or_else(pool::take_record);
         record.is_shared = is_shared;
         record.is_first_in_process =
             self.parent.as_ref().is_none_or(|parent| parent.context.is_remote);
         record.operation_name = self.operation_name;
-        record.process = Some(Arc::clone(&inner.process));
+        // A spare record is most often of the same tracer: then counting references is saved.
+        if !record.process.as_ref().is_some_and(|process| Arc::ptr_eq(process, &inner.process)) {
+            record.process = Some(Arc::clone(&inner.process));
+        }
         record.references.extend(self.parent);
         record.references.extend(self.references);
-        if let Some((sampler_type, param)) = self.reason {
-            let sampler_type = TagValue::from_static(sampler_type);
-            record.set_tag(Tag::new(tags::SAMPLER_TYPE, sampler_type));
-            record.set_tag(Tag::new(tags::SAMPLER_PARAM, param));
-        }
-        for tag in self.tags {
-            record.set_tag(tag);
-        }
         record
     }
 }
@@ -304,7 +321,7 @@ fn is_better_parent(kind: ReferenceKind, than: ReferenceKind) -> bool {
 }
 
 fn active_parent() -> Option<Reference> {
-    let context = scope::active_span()?.context();
+    let context = scope::active_context()?;
     (!context.is_noop).then_some(Reference { kind: ReferenceKind::ChildOf, context })
 }
 

@@ -10,7 +10,7 @@ const ANCHOR_INTERVAL_NS: u64 = 1_000_000_000;
 ///
 /// Spans start at a wall time and last a monotonic time, so that a corrected wall clock moves
 /// later spans but stretches none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
     /// Nanoseconds since 1970.
     pub wall_ns: u64,

@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn random_ids_do_not_repeat_across_threads() {
         let draw = || (0..10_000).map(|_| RandomIds.next_u64()).collect::<Vec<_>>();
-        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(draw)).collect();
+        let threads = [(); 4].map(|()| std::thread::spawn(draw));
         let all: Vec<u64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         let distinct: HashSet<u64> = all.iter().copied().collect();
         assert_eq!(distinct.len(), all.len());

@@ -16,6 +16,7 @@ mod future;
 mod ids;
 mod log;
 mod logger;
+mod pool;
 mod process;
 mod record;
 mod sampler;

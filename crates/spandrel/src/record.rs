@@ -72,6 +72,20 @@ impl Record {
         }
     }
 
+    /// Empties it for another span, most likely of the same process. Returns false where it has grown too large to be kept.
+    pub(crate) fn clear(&mut self, room_max: usize) -> bool {
+        self.context = SpanContext::noop();
+        self.operation_name = Cow::Borrowed("");
+        (self.start_ns, self.duration_ns) = (0, 0);
+        self.references.clear();
+        self.tags.clear();
+        self.logs.clear();
+        (self.tags_dropped, self.logs_dropped) = (0, 0);
+        (self.is_shared, self.is_first_in_process) = (false, false);
+        let rooms = [self.references.capacity(), self.tags.capacity(), self.logs.capacity()];
+        rooms.into_iter().all(|room| room <= room_max)
+    }
+
     /// Sets a tag, over an older one of the same key.
     pub(crate) fn set_tag(&mut self, mut tag: Tag) {
         tag.value.truncate(VALUE_BYTES_MAX);

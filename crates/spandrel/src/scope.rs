@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 
 use crate::builder::SpanBuilder;
+use crate::context::SpanContext;
 use crate::span::{Span, SpanRef};
 use crate::tracer::Tracer;
 
@@ -121,6 +122,16 @@ impl From<&Span> for Context {
 #[must_use]
 pub fn active_span() -> Option<SpanRef> {
     Context::current().span
+}
+
+/// Returns the identity of the active span, without taking a handle to it.
+pub(crate) fn active_context() -> Option<SpanContext> {
+    let active = ACTIVE.try_with(|stack| {
+        let stack = stack.try_borrow().ok()?;
+        let (_, context) = stack.last()?;
+        context.span.as_ref().map(SpanRef::context)
+    });
+    active.ok().flatten()
 }
 
 /// Keeps a context active on this thread while it lives. It cannot leave the thread.

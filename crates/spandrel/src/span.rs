@@ -16,6 +16,7 @@ use spandrel_model::{SpanId, TraceId};
 use crate::clock::{self, Stamp};
 use crate::context::{Extra, Sampling, SpanContext};
 use crate::log::{Log, LogRecord};
+use crate::pool;
 use crate::record::{FinishedSpan, Record};
 use crate::scope::{Context, Scope};
 use crate::tracer::Tracer;
@@ -83,6 +84,13 @@ impl Live {
         }
     }
 
+    /// Lets go of what the span held, when no handle is left.
+    pub(crate) fn let_go(&mut self) {
+        self.tracer = Tracer::noop();
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        *state = State { record: None, extra: None };
+    }
+
     fn sampling(&self) -> Sampling {
         Sampling::from_bits(self.sampling.load(Ordering::Relaxed))
     }
@@ -100,8 +108,16 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn context(&self) -> SpanContext {
+    fn extra(&self) -> Option<Arc<Extra>> {
         let has_extra = self.has_extra.load(Ordering::Acquire);
+        if has_extra { self.state().extra.clone() } else { None }
+    }
+
+    fn context(&self) -> SpanContext {
+        self.context_with(self.extra())
+    }
+
+    fn context_with(&self, extra: Option<Arc<Extra>>) -> SpanContext {
         SpanContext {
             trace_id: self.trace_id,
             span_id: self.span_id,
@@ -109,7 +125,7 @@ impl Live {
             sampling: self.sampling(),
             is_remote: false,
             is_noop: false,
-            extra: if has_extra { self.state().extra.clone() } else { None },
+            extra,
         }
     }
 
@@ -124,32 +140,63 @@ impl Live {
         }
     }
 
+    /// Finishes the span while others may still hold handles to it.
     fn finish(&self, time: Option<SystemTime>) {
-        if self.is_finished.swap(true, Ordering::AcqRel) {
-            return;
+        if !self.is_finished.swap(true, Ordering::AcqRel) && self.is_reported() {
+            let record = self.state().record.take();
+            let extra = self.extra();
+            self.report(record, extra, time);
         }
-        let Some(mut record) = self.state().record.take() else { return };
-        if !self.sampling().is_sampled() && !self.tracer.records_unsampled() {
-            return;
+    }
+
+    /// Finishes the span when nobody else holds it: no lock is needed.
+    fn finish_alone(&mut self) {
+        if !*self.is_finished.get_mut() && self.is_reported() {
+            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let (record, extra) = (state.record.take(), state.extra.take());
+            self.report(record, extra, None);
         }
+    }
+
+    fn is_open(&self) -> bool {
+        !self.is_finished.load(Ordering::Relaxed)
+    }
+
+    fn is_reported(&self) -> bool {
+        self.sampling().is_sampled() || self.tracer.records_unsampled()
+    }
+
+    fn report(
+        &self,
+        record: Option<Box<Record>>,
+        extra: Option<Arc<Extra>>,
+        time: Option<SystemTime>,
+    ) {
+        let Some(mut record) = record else { return };
         let end_ns = match time {
             Some(time) => clock::wall_ns(time),
             None => self.wall_ns(self.tracer.now()),
         };
         record.start_ns = self.start.wall_ns;
         record.duration_ns = end_ns.saturating_sub(self.start.wall_ns);
-        record.context = self.context();
+        record.context = self.context_with(extra);
         self.tracer.report(FinishedSpan(record));
     }
 
     /// What the tag `sampling.priority` asks for; it is not kept as a tag.
     fn set_priority(&self, value: &TagValue) {
-        let sampling = match value {
-            TagValue::Int(..=0) | TagValue::Bool(false) => Sampling::Drop,
-            TagValue::Int(_) | TagValue::Bool(true) => Sampling::Debug,
-            _ => return,
-        };
-        self.sampling.store(sampling.bits(), Ordering::Relaxed);
+        if let Some(sampling) = sampling_of_priority(value) {
+            self.sampling.store(sampling.bits(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Reads a value of the tag `sampling.priority`.
+pub(crate) const fn sampling_of_priority(value: &TagValue) -> Option<Sampling> {
+    match value {
+        TagValue::Int(..=0) | TagValue::Bool(false) => Some(Sampling::Drop),
+        TagValue::Int(_) | TagValue::Bool(true) => Some(Sampling::Debug),
+        _ => None,
     }
 }
 
@@ -301,6 +348,14 @@ impl SpanRef {
     }
 }
 
+impl Drop for SpanRef {
+    fn drop(&mut self) {
+        if let Some(live) = self.live.take() {
+            pool::unshare(live, |_| ());
+        }
+    }
+}
+
 impl fmt::Debug for SpanRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SpanRef").field(&self.context()).finish()
@@ -352,11 +407,13 @@ impl Deref for Span {
 
 impl Drop for Span {
     fn drop(&mut self) {
-        if let Some(live) = self.handle.live() {
-            if std::thread::panicking() && !live.is_finished.load(Ordering::Relaxed) {
-                self.handle.set_tag(tags::ERROR, true).log(failure::log_of_panic());
-            }
-            live.finish(None);
+        if std::thread::panicking() && self.handle.live().is_some_and(|live| live.is_open()) {
+            self.handle.set_tag(tags::ERROR, true).log(failure::log_of_panic());
+        }
+        if let Some(live) = self.handle.live.take()
+            && let Some(shared) = pool::unshare(live, Live::finish_alone)
+        {
+            shared.finish(None);
         }
     }
 }

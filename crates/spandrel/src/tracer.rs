@@ -102,6 +102,9 @@ impl Tracer {
 
     /// Starts a span: a child of the thread's active one, or the first of a new trace.
     pub fn start_span(&self, operation_name: impl Into<Cow<'static, str>>) -> Span {
+        if self.is_noop() {
+            return Span::noop();
+        }
         self.span(operation_name).start()
     }
 
@@ -205,7 +208,7 @@ impl Tracer {
 
     pub(crate) fn now(&self) -> Stamp {
         let now = self.inner.as_ref().map(|inner| inner.clock.now());
-        now.unwrap_or(Stamp { wall_ns: 0, monotonic_ns: 0 })
+        now.unwrap_or_default()
     }
 
     pub(crate) fn records_unsampled(&self) -> bool {

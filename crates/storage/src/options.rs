@@ -103,8 +103,9 @@ pub struct ReplayReport {
     pub records: u64,
     /// Spans replayed.
     pub spans: u64,
-    /// Damaged stretches that were skipped, with something whole behind them. Each is at least
-    /// one record lost to the disk.
+    /// Damaged stretches that were skipped. Each is at least one record lost to the disk, unless
+    /// it stands in the last file that was written before a crash: then it may be a part of the
+    /// last write, which was never acknowledged.
     pub skipped: u64,
     /// Bytes in those.
     pub skipped_bytes: u64,

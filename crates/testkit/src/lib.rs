@@ -3,9 +3,11 @@
 //! Nothing here ships, and nothing here is random beyond its seed.
 
 mod disk;
+mod no_disk;
 mod seeded;
 mod spans;
 
 pub use disk::{Failure, SimDisk};
+pub use no_disk::NoDisk;
 pub use seeded::Seeded;
 pub use spans::{SeedDecoder, body_of, seeded_batch, seeded_span};

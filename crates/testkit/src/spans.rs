@@ -15,6 +15,10 @@ use crate::seeded::Seeded;
 const TRACE_COUNT: u64 = 32;
 
 /// Makes the span of a seed: the same one every time, with something of everything.
+///
+/// # Panics
+///
+/// Never: its ids are made not to be zero.
 #[must_use]
 pub fn seeded_span(seed: u64) -> Span<'static> {
     let mut numbers = Seeded::new(seed);
@@ -60,6 +64,10 @@ pub fn body_of(seeds: &[u64]) -> Bytes {
 }
 
 /// A request that carries the spans of these seeds.
+///
+/// # Panics
+///
+/// Panics for more seeds than a request can count.
 #[must_use]
 pub fn seeded_batch(tenant: &Tenant, seeds: &[u64]) -> Batch {
     let origin = Origin {

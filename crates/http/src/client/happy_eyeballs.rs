@@ -132,8 +132,7 @@ mod tests {
     fn families_take_turns_and_the_resolver_chooses_the_first() {
         let addresses: Vec<IpAddr> =
             ["::1", "::2", "::3", "10.0.0.1"].iter().map(|text| text.parse().unwrap()).collect();
-        let turns: Vec<String> =
-            in_turns(&addresses, 80).iter().map(ToString::to_string).collect();
+        let turns: Vec<String> = in_turns(&addresses, 80).iter().map(ToString::to_string).collect();
         assert_eq!(turns, ["[::1]:80", "10.0.0.1:80", "[::2]:80", "[::3]:80"]);
     }
 

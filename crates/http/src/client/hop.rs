@@ -73,11 +73,8 @@ impl<'a> Hop<'a> {
         extensions: &'a Extensions,
         hooks: Option<&Arc<dyn ClientTrace>>,
     ) -> Self {
-        let mut builder = client
-            .tracer
-            .span(operation_name(&ask.method))
-            .child_of(top)
-            .kind(SpanKind::Client);
+        let mut builder =
+            client.tracer.span(operation_name(&ask.method)).child_of(top).kind(SpanKind::Client);
         if top.is_recording() {
             builder = builder
                 .tag(tags::COMPONENT, client.component.clone())

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{self, Poll};
 
-use http::{Extensions, Request, Response, Uri};
+use http::{Extensions, Method, Request, Response, Uri};
 use http_body::Body;
 use spandrel::{Context, Span, Tracer, tags};
 
@@ -209,11 +209,16 @@ impl Call {
         ask: Ask,
         body: Option<BoxedBody>,
     ) -> Result<Response<ResponseBody>, Error> {
+        // A redirect never makes another method of HEAD, nor HEAD of another.
+        let is_head = ask.method == Method::HEAD;
         let name = self.client.operation_name.clone();
         let top = self.client.tracer.span(name).child_of(&parent).start();
         match self.follow(&top, ask, body).await {
             Ok(mut response) => {
                 response.body_mut().ends(top);
+                if is_head {
+                    response.body_mut().finish_spans();
+                }
                 Ok(response)
             }
             Err(error) => {
@@ -251,4 +256,3 @@ fn given_up(top: &Span, error: Error) -> Error {
     mark_failed(top, &error);
     error
 }
-

@@ -176,7 +176,9 @@ impl Pool {
             return;
         }
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(reap(Arc::downgrade(self), self.limits.idle_timeout))),
+            Ok(runtime) => {
+                drop(runtime.spawn(reap(Arc::downgrade(self), self.limits.idle_timeout)))
+            }
             Err(_) => self.has_reaper.store(false, Ordering::Release),
         }
     }

@@ -9,12 +9,8 @@ use crate::{Error, url};
 const LOCATION_SHOWN_LEN_MAX: usize = 200;
 
 /// Headers that say who the caller is: they are for the host they were meant for.
-const SECRETS: [HeaderName; 4] = [
-    header::AUTHORIZATION,
-    header::COOKIE,
-    header::PROXY_AUTHORIZATION,
-    header::WWW_AUTHENTICATE,
-];
+const SECRETS: [HeaderName; 4] =
+    [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::WWW_AUTHENTICATE];
 
 /// Headers that describe a body.
 const OF_BODY: [HeaderName; 6] = [
@@ -137,17 +133,14 @@ mod tests {
     #[test]
     fn secrets_stay_with_their_host() {
         let of = |location| {
-            let next = ask(Method::GET, false).redirected(&answer(302, location)).unwrap();
-            next.unwrap().headers
+            let next = ask(Method::GET, false).redirected(&answer(302, location));
+            next.unwrap().unwrap().headers
         };
         for location in ["/c", "http://A:1/c"] {
             assert!(SECRETS.iter().all(|name| of(location).contains_key(name)), "{location}");
         }
         for location in ["http://b:1/", "http://a:2/", "https://a:1/", "http://a:1.evil/"] {
-            let headers = match ask(Method::GET, false).redirected(&answer(302, location)) {
-                Ok(next) => next.unwrap().headers,
-                Err(_) => continue,
-            };
+            let headers = of(location);
             assert!(SECRETS.iter().all(|name| !headers.contains_key(name)), "{location}");
             assert!(headers.contains_key(header::ACCEPT));
             assert!(!headers.contains_key(header::HOST));

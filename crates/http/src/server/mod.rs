@@ -62,9 +62,9 @@ type UrlTag = Arc<dyn Fn(&Uri) -> String + Send + Sync>;
 /// # Names with routes
 ///
 /// `HTTP GET` says little where all requests are GETs, and a path would make as many names as
-/// there are users. With the feature `axum`, [`with_route_names`](Self::with_route_names) names
-/// spans after axum's routes: `HTTP GET /users/{id}`. For another router, or other names, there
-/// is [`name_by`](Self::name_by).
+/// there are users. With the feature `axum`, `with_route_names` names spans after axum's
+/// routes: `HTTP GET /users/{id}`. For another router, or other names, there is
+/// [`name_by`](Self::name_by).
 #[derive(Clone)]
 pub struct ServerLayer {
     tracer: Tracer,

@@ -11,6 +11,7 @@ pub use composite::{CompositeReporter, LoggingReporter};
 pub use memory::InMemoryReporter;
 pub use zipkin::{ReporterError, ZipkinFormat, ZipkinReporter, ZipkinReporterBuilder};
 
+use crate::pool;
 use crate::record::FinishedSpan;
 
 /// Takes finished spans. It must not block the program: what it cannot take it drops and counts.
@@ -147,5 +148,7 @@ impl std::error::Error for Unsent {}
 pub struct NullReporter;
 
 impl Reporter for NullReporter {
-    fn report(&self, _span: FinishedSpan) {}
+    fn report(&self, span: FinishedSpan) {
+        pool::recycle(span);
+    }
 }

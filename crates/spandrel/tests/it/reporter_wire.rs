@@ -43,8 +43,8 @@ impl spandrel::IdSource for Ids {
     }
 }
 
-fn ids(ids: &[u64]) -> Ids {
-    Ids(std::sync::Mutex::new(ids.to_vec().into_iter()))
+fn ids<const N: usize>(ids: [u64; N]) -> Ids {
+    Ids(std::sync::Mutex::new(Vec::from(ids).into_iter()))
 }
 
 /// Makes the capture's server half again.
@@ -70,7 +70,7 @@ fn server_half() -> Vec<FinishedSpan> {
 /// Makes the capture's client half again, with its network events.
 fn client_half() -> Vec<FinishedSpan> {
     let reporter = InMemoryReporter::new();
-    let tracer = go_program("client", &reporter).ids(ids(&[1, 706_159_859_222_668_871])).build();
+    let tracer = go_program("client", &reporter).ids(ids([1, 706_159_859_222_668_871])).build();
     // A first span of the process, so that the next is not.
     let parent = remote(2_833_692_872_888_181_081, None);
     let first = tracer.span("first").child_of(&parent).start();
@@ -153,7 +153,7 @@ fn text_of_thrift(body: &[u8]) -> String {
 fn a_trace_of_no_calls_is_byte_for_byte_what_the_go_client_sends() {
     let reporter = InMemoryReporter::new();
     let (root_id, child_id) = (1_380_911_482_191_484_500, 2_833_692_872_888_181_081);
-    let tracer = go_program("client", &reporter).ids(ids(&[root_id, child_id])).build();
+    let tracer = go_program("client", &reporter).ids(ids([root_id, child_id])).build();
     let root_start = at_us(1_795_364_932_883_255);
     let root = tracer.span("client").tag("component", "client").start_time(root_start).start();
     let child_start = at_us(1_795_364_932_883_286);
@@ -179,7 +179,7 @@ fn decoded(format: ZipkinFormat, span: &FinishedSpan) -> Span<'static> {
     let body = format.encode(std::slice::from_ref(span));
     let theirs = match format {
         ZipkinFormat::V1Thrift => zipkin::Format::V1Thrift,
-        _ => zipkin::Format::V2Json,
+        ZipkinFormat::V2Json => zipkin::Format::V2Json,
     };
     let mut spans: Vec<Span<'static>> = Vec::new();
     let text = String::from_utf8_lossy(&body).into_owned();

@@ -129,7 +129,14 @@ impl Log {
                 self.counts.bytes += records.len() as u64;
                 self.counts.syncs += u64::from(is_synced);
             }
-            Err(_) => self.seal_current(),
+            Err(_) => {
+                if !is_synced {
+                    // It was the write that failed: what was acknowledged before it, and waits
+                    // for its sync, must not wait for ever.
+                    let _ = self.sync();
+                }
+                self.seal_current();
+            }
         }
         outcome
     }

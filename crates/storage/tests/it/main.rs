@@ -1,9 +1,12 @@
 //! The store's tests from outside, one binary for all.
+#![expect(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 
 mod damage;
 mod embedded;
 mod failing_calls;
 mod ledger;
+mod memory;
 mod quarantine;
+mod recycling;
 mod simulation;
 mod suite;

@@ -140,10 +140,11 @@ impl Run {
             self.ledger.check(&all_spans(&engine))?;
         }
         self.report.recycled += engine.stats().files_recycled;
-        if self.numbers.one_in(3) && !self.disk.is_dead() {
-            if engine.close(self.now_ns, &mut |_, _| {}).is_ok() {
-                self.unsynced.clear();
-            }
+        if self.numbers.one_in(3)
+            && !self.disk.is_dead()
+            && engine.close(self.now_ns, &mut |_, _| {}).is_ok()
+        {
+            self.unsynced.clear();
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What every span store must do, against an oracle that keeps a plain list.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ impl Oracle {
             })
             .map(|(low, spans)| (spans.iter().filter_map(|span| span.start_ns).max(), low, spans))
             .collect();
-        traces.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+        traces.sort_by_key(|trace| Reverse((trace.0, trace.1)));
         traces
     }
 

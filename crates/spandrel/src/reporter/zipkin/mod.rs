@@ -19,6 +19,7 @@ use queue::{Limits, Loss, Queue};
 
 use super::{Reporter, ReporterCounters, Unsent};
 use crate::logger::{Logger, NullLogger};
+use crate::pool;
 use crate::record::FinishedSpan;
 
 /// How long the thread goes on when the last handle is gone without a close.
@@ -293,9 +294,9 @@ impl Worker {
     fn run(mut self) {
         while let Some(batch) = self.queue.next_batch() {
             let outcome = self.deliver(&batch);
-            // The spans are freed before they are counted, so that the limit on memory holds.
+            // The spans are let go before they are counted, so that the limit on memory holds.
             let len = batch.len();
-            drop(batch);
+            batch.into_iter().for_each(pool::recycle);
             self.queue.settle(outcome);
             match outcome {
                 Ok(()) => self.logger.info(&format!("reported {len} spans")),

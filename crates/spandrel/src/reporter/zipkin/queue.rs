@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::pool;
 use crate::record::FinishedSpan;
 use crate::reporter::{DroppedSpans, ReporterCounters, Unsent};
 
@@ -76,9 +77,9 @@ impl Queue {
         state.counters.reported += 1;
         if let Some(count) = state.refusal(byte_len, &self.limits) {
             *count += 1;
-            // The span is freed after the lock is given back.
+            // The span is let go after the lock is given back.
             drop(state);
-            drop(span);
+            pool::recycle(span);
             return;
         }
         state.accepted += 1;
