@@ -43,7 +43,7 @@ fn texts<'t>(tree: &'t Value, column: &Value) -> Vec<&'t str> {
 }
 
 /// The labels of one row's events.
-fn events_of<'t>(tree: &'t Value, row: u64) -> Vec<&'t str> {
+fn events_of(tree: &Value, row: u64) -> Vec<&str> {
     let labels = texts(tree, &tree["events"]["label"]);
     let rows = tree["events"]["row"].as_array().expect("a column");
     rows.iter().zip(labels).filter(|(at, _)| **at == row).map(|(_, label)| label).collect()
