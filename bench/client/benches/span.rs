@@ -7,6 +7,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -19,6 +21,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     BatchSpanProcessor, Sampler, SdkTracerProvider, SpanData, SpanExporter,
 };
+use spandrel::reporter::ZipkinReporter;
 use spandrel::{ConstSampler, Tracer};
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -56,6 +59,11 @@ static ALLOCATOR: Counting = Counting;
 /// state, and the best of many short rounds: on a machine that does other things too, the best
 /// round is what the code costs and the rest is what the neighbours do.
 fn case(criterion: &mut Criterion, name: &str, mut span: impl FnMut()) {
+    // Criterion's own filter comes too late for the rounds.
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    if filter.is_some_and(|filter| filter != "none" && !name.contains(&filter)) {
+        return;
+    }
     const SPANS: u32 = 1_000;
     const ROUNDS: u32 = 300;
     let mut round = || {
@@ -116,6 +124,53 @@ fn spandrel(criterion: &mut Criterion) {
     case(criterion, "spandrel/sampled root", || {
         tracer.span("root").ignore_active_span().start().finish();
     });
+}
+
+/// Answers every request on every connection with 202.
+fn accept_all(listener: TcpListener) {
+    for stream in listener.incoming() {
+        let Ok(mut stream) = stream else { return };
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stream.try_clone()?);
+            loop {
+                let (mut line, mut len) = (String::new(), 0);
+                while line != "\r\n" {
+                    line.clear();
+                    if reader.read_line(&mut line)? == 0 {
+                        return std::io::Result::Ok(());
+                    }
+                    let value = line.strip_prefix("Content-Length: ");
+                    len = value.and_then(|value| value.trim().parse().ok()).unwrap_or(len);
+                }
+                std::io::copy(&mut (&mut reader).take(len), &mut std::io::sink())?;
+                stream.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")?;
+            }
+        });
+    }
+}
+
+/// The cost with a reporter behind: one whose server takes all, and one whose server stalls, so
+/// that the queue is full and spans are dropped.
+fn spandrel_reporting(criterion: &mut Criterion) {
+    for is_stalled in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        let url = format!("http://{}", listener.local_addr().expect("a bound address"));
+        // A listener that is never asked accepts connections all the same, and never answers.
+        let _stalled = if is_stalled {
+            Some(listener)
+        } else {
+            std::thread::spawn(move || accept_all(listener));
+            None
+        };
+        let reporter = ZipkinReporter::builder(url).build().expect("a reporter");
+        let tracer = Tracer::builder("bench").reporter(reporter).build();
+        let root = tracer.start_span("root");
+        let backend = if is_stalled { "stalled" } else { "healthy" };
+        case(criterion, &format!("spandrel/sampled child, {backend} server"), || {
+            tracer.span("child").child_of(&root).start().finish();
+        });
+        println!("{backend}: {:?}", tracer.reporter_counters());
+    }
 }
 
 struct NoFastrace;
@@ -234,6 +289,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(2))
         .sample_size(30);
-    targets = floor, spandrel, fastrace, opentelemetry, tracing
+    targets = floor, spandrel, spandrel_reporting, fastrace, opentelemetry, tracing
 }
 criterion_main!(benches);

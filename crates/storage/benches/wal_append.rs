@@ -1,7 +1,7 @@
 //! Appending through the embedded store, on the operating system's disk, durable.
 //!
 //! `cargo bench -p spandrel-storage` prints spans a second: large requests, and one-span requests
-//! from many senders, which live on group commit. `SPANDREL_BENCH_DIR` names the folder to use.
+//! from many senders, which live on group commit. The folder is where TMPDIR says.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it found")]
 
 use std::sync::Arc;
@@ -21,11 +21,7 @@ use testkit::{NoDisk, SeedDecoder, seeded_batch};
 const BODY_LEN_PER_SPAN: usize = 60;
 
 fn folder() -> tempfile::TempDir {
-    let made = match std::env::var_os("SPANDREL_BENCH_DIR") {
-        Some(parent) => tempfile::tempdir_in(parent),
-        None => tempfile::tempdir(),
-    };
-    made.expect("a folder can be made")
+    tempfile::tempdir().expect("a folder can be made")
 }
 
 fn open(disk: Arc<dyn Disk>) -> EmbeddedStore {

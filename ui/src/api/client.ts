@@ -75,9 +75,17 @@ export function resource<T>(address: string): ReadonlySignal<Answer<T>> {
   return answer;
 }
 
-/** Forgets an answer, so that it is asked for again. */
+/** Forgets an answer and those below its address, so that they are asked for again. */
 export function forget(address: string): void {
-  cached.delete(address);
+  for (const known of cached.keys()) {
+    if (known === address || known.startsWith(`${address}/`)) cached.delete(known);
+  }
+}
+
+/** Gives the answer of an address as it is now, not as it was asked for earlier. */
+export function freshResource<T>(address: string): ReadonlySignal<Answer<T>> {
+  forget(address);
+  return resource<T>(address);
 }
 
 /** Makes any thrown thing an error that a page can show. */

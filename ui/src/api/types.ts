@@ -34,6 +34,8 @@ export interface TraceSummary {
 export interface TracesAnswer {
   readonly traces: readonly TraceSummary[];
   readonly limit: number;
+  /** True when the server looked at as much as it may and stopped. */
+  readonly isCut?: boolean;
 }
 
 /** How far the clock of one host was moved. */

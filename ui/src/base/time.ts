@@ -14,10 +14,11 @@ export function formatDuration(durationNs: number): string {
   if (durationNs < 0) return `\u2212${formatDuration(-durationNs)}`;
   if (durationNs < NS_PER_US) return `${decimal(durationNs)} ns`;
   if (durationNs < NS_PER_MS) return `${decimal(durationNs / NS_PER_US)} µs`;
-  if (durationNs < NS_PER_S) return `${decimal(durationNs / NS_PER_MS)} ms`;
+  // The unit is chosen after rounding, so that nothing is ever `1000 ms` or `60 s`.
+  if (Math.round(durationNs / NS_PER_US) < 1e6) return `${decimal(durationNs / NS_PER_MS)} ms`;
   const seconds = durationNs / NS_PER_S;
-  if (seconds < 60) return `${decimal(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${decimal(Math.floor((seconds % 60) * 10) / 10)} s`;
+  if (Math.round(durationNs / NS_PER_MS) < 60_000) return `${decimal(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor((durationNs % 60e9) / 1e8) / 10} s`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
 }

@@ -9,6 +9,9 @@ import { ticks } from "../trace/ticks";
 import { applyDrag } from "./overview";
 import type { Viewport } from "./viewport";
 
+/** The room that the text of a mark needs. */
+const LABEL_ROOM_PX = 56;
+
 /** The axis over the plot. */
 export function Axis(props: {
   readonly viewport: Viewport;
@@ -37,9 +40,12 @@ export function Axis(props: {
       from: formatDuration(props.scale.interval.startNs), to: formatDuration(props.scale.interval.endNs),
     })} onPointerDown={start} onPointerMove={move} onPointerUp={end} onPointerCancel={() => (dragged.value = null)}
       onDblClick={() => props.viewport.resetZoom()}>
-      {ticks(props.scale.interval, props.tickCountMax).map((mark) => (
-        <span key={mark} class="tick" style={{ left: `${props.scale.toPx(mark)}px` }}>{formatDuration(mark)}</span>
-      ))}
+      {ticks(props.scale.interval, props.tickCountMax).map((mark) => {
+        const leftPx = props.scale.toPx(mark);
+        // Near the right end the text stands before its mark, or it would be cut off.
+        const isLast = leftPx > props.scale.leftPx + props.scale.widthPx - LABEL_ROOM_PX;
+        return <span key={mark} class={isLast ? "tick last" : "tick"} style={{ left: `${leftPx}px` }}>{mark === 0 ? "0" : formatDuration(mark)}</span>;
+      })}
       {drag && <i class="frame" style={{ left: `${Math.min(drag.fromPx, drag.toPx)}px`, width: `${Math.abs(drag.toPx - drag.fromPx)}px` }} />}
     </div>
   );

@@ -7,7 +7,7 @@ import { t } from "../i18n";
 const WIDTH_MIN_PX = 180;
 
 /** The share of the page that names take at first, and at most. */
-const SHARE_AT_FIRST = 0.34;
+const SHARE_AT_FIRST = 0.38;
 const SHARE_MAX = 0.7;
 
 /** How far one press of an arrow key moves the line. */
@@ -17,7 +17,7 @@ const chosenPx = signal<number | null>(null);
 
 /** The width for names on a timeline of some width, as chosen or as usual. */
 export function nameWidthPx(widthPx: number): number {
-  return Math.round(clamp(chosenPx.value ?? Math.min(440, widthPx * SHARE_AT_FIRST), WIDTH_MIN_PX, Math.max(WIDTH_MIN_PX, widthPx * SHARE_MAX)));
+  return Math.round(clamp(chosenPx.value ?? Math.min(420, widthPx * SHARE_AT_FIRST), WIDTH_MIN_PX, Math.max(WIDTH_MIN_PX, widthPx * SHARE_MAX)));
 }
 
 /** The line. */

@@ -1,6 +1,6 @@
 // The timeline: overview, axis, rows. Joins the canvas with the window of row elements over it.
 
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { serviceColors, type ServiceColor } from "../base/color";
 import { at, clamp, type TimeScale } from "../base/numbers";
@@ -48,7 +48,9 @@ export function Timeline({ viewport, onSelect }: { readonly viewport: Viewport; 
   useDrawing(canvas, viewport, layout, colors);
   useFocus(scroller, viewport, layout.shape);
   useWheelZoom(scroller, viewport, layout);
+  const pointed = useSignal<PointedEvents | null>(null);
   const onScroll = () => {
+    pointed.value = null;
     // Scrolling within a few rows changes nothing that is held as elements, so it draws nothing.
     const stepPx = layout.shape.heightPx * 4;
     scrollTopPx.value = Math.floor((scroller.current?.scrollTop ?? 0) / stepPx) * stepPx;
@@ -64,7 +66,7 @@ export function Timeline({ viewport, onSelect }: { readonly viewport: Viewport; 
         <div class="rows" style={{ height: `${rowCount * layout.shape.heightPx}px` }}>
           <canvas ref={canvas} aria-hidden="true"
             style={{ left: `${layout.nameWidthPx}px`, top: `${layout.window.first * layout.shape.heightPx}px` }} />
-          <Rows viewport={viewport} layout={layout} colors={colors} onSelect={onSelect} />
+          <Rows viewport={viewport} layout={layout} colors={colors} pointed={pointed} onSelect={onSelect} />
           {!layout.shape.isNarrow && <Splitter atPx={layout.nameWidthPx} widthPx={size.widthPx} />}
         </div>
       </div>
@@ -153,10 +155,10 @@ function Rows(props: {
   readonly viewport: Viewport;
   readonly layout: Layout;
   readonly colors: ReadonlyMap<number, ServiceColor>;
+  readonly pointed: Signal<PointedEvents | null>;
   readonly onSelect: (row: number) => void;
 }) {
-  const { viewport, layout } = props;
-  const pointed = useSignal<PointedEvents | null>(null);
+  const { viewport, layout, pointed } = props;
   const select = useRef(props.onSelect);
   select.current = props.onSelect;
   const actions = useMemo<RowActions>(() => ({

@@ -80,7 +80,7 @@ export function fitLabels(wanted: readonly Label[], rightEdgePx: number, widthOf
     const leftPx = Math.min(label.leftPx, rightEdgePx - width);
     if (leftPx < freeFromPx || label.leftPx - leftPx > width) continue;
     fitting.push({ text: label.text, leftPx });
-    freeFromPx = leftPx + width + 8;
+    freeFromPx = leftPx + width + 5;
   }
   return fitting;
 }

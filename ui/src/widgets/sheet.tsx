@@ -18,7 +18,7 @@ export function Sheet(props: { readonly title: string; readonly onClose: () => v
         {props.actions}
         <button type="button" class="quiet close" aria-label={t("close")} onClick={props.onClose}>×</button>
       </header>
-      <div class="sheet-body">{props.children}</div>
+      <div class="sheet-body" tabIndex={0} role="group" aria-labelledby="sheet-title">{props.children}</div>
     </dialog>
   );
 }

@@ -30,13 +30,17 @@ impl Parameters {
 
     /// Returns the parameter's text; an empty one is as good as none.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
-        (!value.is_empty()).then_some(value)
+        self.given(name).filter(|value| !value.is_empty())
     }
 
-    /// Returns the parameter's text, which must be there.
+    fn given(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+        Some(value)
+    }
+
+    /// Returns the parameter's text, which must be there; Zipkin takes an empty one.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
-        self.text(name)
+        self.given(name)
             .ok_or_else(|| Refusal::bad_request(format!("the parameter {name} is required")))
     }
 
@@ -119,6 +123,8 @@ mod tests {
         let parameters = Parameters::parse(Some("a=x+y%2Bz&b=&a=2&%E4%B8%BB=1")).unwrap();
         assert_eq!(parameters.text("a"), Some("x y+z"));
         assert_eq!(parameters.text("b"), None);
+        assert_eq!(parameters.required("b").unwrap(), "");
+        assert!(parameters.required("c").is_err());
         assert_eq!(parameters.number("主").unwrap(), Some(1));
         assert!(parameters.number("a").is_err());
     }

@@ -29,8 +29,11 @@ impl Lines {
     }
 }
 
+/// Makes a tracer whose batches go when they are full or somebody flushes, however slow the
+/// machine is.
 fn tracer_to(builder: ZipkinReporterBuilder) -> Tracer {
-    Tracer::builder("faults").reporter(builder.build().unwrap()).build()
+    let reporter = builder.flush_interval(PATIENCE).build().unwrap();
+    Tracer::builder("faults").reporter(reporter).build()
 }
 
 fn finish_spans(tracer: &Tracer, len: usize) {
@@ -228,6 +231,15 @@ fn spans_that_finish_after_the_close_are_dropped_and_counted() {
     let counters = tracer.reporter_counters();
     assert_adds_up(counters);
     assert_eq!((counters.reported, counters.dropped.closed), (1, 1));
+}
+
+#[test]
+fn a_span_does_not_wait_for_its_batch_longer_than_the_interval() {
+    let backend = Backend::start([]);
+    let reporter = ZipkinReporter::builder(backend.url("")).flush_interval(SHORT).build();
+    let tracer = Tracer::builder("interval").reporter(reporter.unwrap()).build();
+    finish_spans(&tracer, 1);
+    assert!(!backend.request().body.is_empty());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // The page of who calls whom over a stretch of time.
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { addresses, forget, resource } from "../../api/client";
+import { addresses, freshResource } from "../../api/client";
 import type { DependenciesAnswer, DependencyLink } from "../../api/types";
 import { containsText } from "../../base/text";
 import { parseLookbackMs } from "../../base/time";
@@ -15,6 +15,9 @@ import { LinkTable } from "./table";
 
 const USUAL_LOOKBACK = "1d";
 
+/** How many of a caller's traces are looked through for those of one link. */
+const LINK_LIMIT = 250;
+
 /** The page. The stretch of time and the filter are in the address. */
 export function DependenciesPage() {
   const lookback = parameters.value.get("lookback") ?? USUAL_LOOKBACK;
@@ -22,10 +25,7 @@ export function DependenciesPage() {
   const wanted = parameters.value.get("filter") ?? "";
   const [turn, setTurn] = useState(0);
   const address = addresses.dependencies(null, lookbackMs);
-  const answer = useMemo(() => {
-    forget(address);
-    return resource<DependenciesAnswer>(address);
-  }, [address, turn]).value;
+  const answer = useMemo(() => freshResource<DependenciesAnswer>(address), [address, turn]).value;
   useEffect(() => {
     document.title = `${t("dependencies")} · Spandrel`;
   });
@@ -66,6 +66,6 @@ function filtered(links: readonly DependencyLink[], wanted: string): readonly De
 }
 
 function tracesAddress(of: DependencyLink | string, lookbackMs: number): string {
-  const services = typeof of === "string" ? { serviceName: of } : { serviceName: of.parent, remoteServiceName: of.child };
+  const services = typeof of === "string" ? { serviceName: of } : { serviceName: of.parent, alsoService: of.child, limit: LINK_LIMIT };
   return searchAddress({ ...DEFAULT_SEARCH, ...services, lookbackMs });
 }

@@ -86,6 +86,10 @@ export function SearchForm(props: {
       <NameSelect label={t("service")} any={t("anyService")} names={props.services} value={state.serviceName}
         onPick={(serviceName) => setState({ ...state, serviceName, spanName: "", remoteServiceName: "" })} />
       <Operations state={state} onPick={(change) => setState({ ...state, ...change })} />
+      {state.alsoService !== "" && (
+        <NameSelect label={t("alsoService")} any={t("anyService")} names={props.services} value={state.alsoService}
+          onPick={(alsoService) => setState({ ...state, alsoService })} />
+      )}
       <label class="field tags-field">
         <span>{t("tags")}</span>
         <input value={state.annotationQuery} placeholder="http.status_code=500 and error" spellcheck={false} maxLength={4000}

@@ -1,7 +1,7 @@
 // The first page: find traces.
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { addresses, forget, resource } from "../../api/client";
+import { addresses, freshResource } from "../../api/client";
 import type { ServicesAnswer, TracesAnswer } from "../../api/types";
 import { t } from "../../i18n";
 import { go, parameters } from "../../shell/location";
@@ -9,7 +9,7 @@ import { Failure } from "../../widgets/failure";
 import { FirstTrace } from "./first_trace";
 import { lookbackName, SearchForm } from "./form";
 import { Results } from "./results";
-import { askedParameters, DEFAULT_SEARCH, isUnconditional, lookbackText, readSearch, searchAddress, type SearchState, type SortKey } from "./state";
+import { askedParameters, DEFAULT_SEARCH, isUnconditional, lookbackText, readSearch, searchAddress, withAlsoService, type SearchState, type SortKey } from "./state";
 
 /** The page. What is searched for is in the address; the page has no state of its own. */
 export function SearchPage() {
@@ -17,21 +17,24 @@ export function SearchPage() {
   const state = useMemo(() => readSearch(parameters.peek()), [search]);
   const [turn, setTurn] = useState(0);
   // The answers are asked for anew on every visit and every press of the button.
-  const services = useMemo(() => fresh<ServicesAnswer>(addresses.services()), [turn]).value;
+  const services = useMemo(() => freshResource<ServicesAnswer>(addresses.services()), [turn]).value;
   const asked = addresses.traces(askedParameters(state));
-  const traces = useMemo(() => fresh<TracesAnswer>(asked), [asked, turn]).value;
+  const traces = useMemo(() => freshResource<TracesAnswer>(asked), [asked, turn]).value;
   useEffect(() => {
     document.title = `${state.serviceName === "" ? t("search") : state.serviceName} · Spandrel`;
   });
 
   const find = (next: SearchState) => {
-    go(searchAddress(next));
+    const address = searchAddress(next);
+    // Looking again for the same is no new step of the history.
+    go(address, address === window.location.pathname + window.location.search ? "replace" : "push");
     setTurn(turn + 1);
   };
   const sort = (by: SortKey) => {
     const isAscending = state.sortBy === by ? !state.isAscending : false;
     go(searchAddress({ ...state, sortBy: by, isAscending }), "replace");
   };
+  const found = traces.state === "ready" ? withAlsoService(traces.data.traces, state.alsoService) : [];
   const known = services.state === "ready" ? services.data.services : [];
   const isStoreEmpty = services.state === "ready" && known.length === 0 && traces.state === "ready" && traces.data.traces.length === 0;
   return (
@@ -42,17 +45,12 @@ export function SearchPage() {
       {traces.state === "loading" && <p class="loading" role="status">{t("searching")}</p>}
       {traces.state === "failed" && services.state !== "failed" && <Failure error={traces.error} onRetry={() => setTurn(turn + 1)} />}
       {isStoreEmpty && <FirstTrace onArrival={() => setTurn(turn + 1)} />}
-      {traces.state === "ready" && traces.data.traces.length > 0 && (
-        <Results traces={traces.data.traces} limit={traces.data.limit} state={state} onSort={sort} />
+      {traces.state === "ready" && found.length > 0 && (
+        <Results traces={found} isMore={traces.data.traces.length >= traces.data.limit || traces.data.isCut === true} state={state} onSort={sort} />
       )}
-      {traces.state === "ready" && traces.data.traces.length === 0 && !isStoreEmpty && <NothingFound state={state} onFind={find} />}
+      {traces.state === "ready" && found.length === 0 && !isStoreEmpty && <NothingFound state={state} onFind={find} />}
     </main>
   );
-}
-
-function fresh<T>(address: string) {
-  forget(address);
-  return resource<T>(address);
 }
 
 /** Says that nothing matched, and offers the two ways out: a longer time, fewer conditions. */

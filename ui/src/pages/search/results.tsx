@@ -15,7 +15,8 @@ const SERVICES_SHOWN_MAX = 8;
 /** The table of results. */
 export function Results(props: {
   readonly traces: readonly TraceSummary[];
-  readonly limit: number;
+  /** True when the server stopped at the limit; older traces may match, too. */
+  readonly isMore: boolean;
   readonly state: SearchState;
   readonly onSort: (by: SortKey) => void;
 }) {
@@ -26,7 +27,7 @@ export function Results(props: {
     <section class="results" aria-labelledby="results-title">
       <h2 id="results-title" aria-live="polite">
         {counted("traces", traces.length)}
-        {traces.length >= props.limit && <small> {t("limitReached")}</small>}
+        {props.isMore && <small> {t("limitReached")}</small>}
       </h2>
       <table role="table" aria-labelledby="results-title">
         <thead role="rowgroup">

@@ -15,7 +15,7 @@ export function snippets(origin: string): Snippet[] {
     { id: "java", title: "Java, Brave", code: java(origin) },
     { id: "spring", title: "Spring Boot 3", code: spring(origin) },
     { id: "node", title: "Node, zipkin-js", code: node(origin) },
-    { id: "other", title: "Zipkin", code: other(origin) },
+    { id: "other", title: "Zipkin API", code: other(origin) },
   ];
 }
 

@@ -16,6 +16,8 @@ export interface SearchState {
   readonly serviceName: string;
   readonly spanName: string;
   readonly remoteServiceName: string;
+  /** A second service that a trace must have part of; picked from the answer, not by the server. */
+  readonly alsoService: string;
   readonly annotationQuery: string;
   readonly minDurationUs: number | null;
   readonly maxDurationUs: number | null;
@@ -38,6 +40,7 @@ export const DEFAULT_SEARCH: SearchState = {
   serviceName: "",
   spanName: "",
   remoteServiceName: "",
+  alsoService: "",
   annotationQuery: "",
   minDurationUs: null,
   maxDurationUs: null,
@@ -55,6 +58,7 @@ export function readSearch(parameters: URLSearchParams): SearchState {
     serviceName: name(parameters, "serviceName"),
     spanName: name(parameters, "spanName"),
     remoteServiceName: name(parameters, "remoteServiceName"),
+    alsoService: name(parameters, "alsoService"),
     annotationQuery: (parameters.get("annotationQuery") ?? "").trim(),
     minDurationUs: duration(parameters.get("minDuration")),
     maxDurationUs: duration(parameters.get("maxDuration")),
@@ -99,6 +103,7 @@ export function searchAddress(state: SearchState): string {
     serviceName: state.serviceName,
     spanName: state.spanName,
     remoteServiceName: state.remoteServiceName,
+    alsoService: state.alsoService,
     annotationQuery: state.annotationQuery,
     minDuration: state.minDurationUs === null ? null : durationUsText(state.minDurationUs),
     maxDuration: state.maxDurationUs === null ? null : durationUsText(state.maxDurationUs),
@@ -129,8 +134,14 @@ export function askedParameters(state: SearchState): Record<string, string | num
 export function isUnconditional(state: SearchState): boolean {
   return (
     state.serviceName === "" && state.spanName === "" && state.remoteServiceName === "" &&
-    state.annotationQuery === "" && state.minDurationUs === null && state.maxDurationUs === null
+    state.alsoService === "" && state.annotationQuery === "" && state.minDurationUs === null && state.maxDurationUs === null
   );
+}
+
+/** Keeps the traces that the second service has part in. */
+export function withAlsoService(traces: readonly TraceSummary[], alsoService: string): readonly TraceSummary[] {
+  if (alsoService === "") return traces;
+  return traces.filter((trace) => trace.services.some((service) => service.name === alsoService));
 }
 
 /** Sorts results; equals stay in the server's order, which is newest first. */

@@ -1,7 +1,7 @@
 // A trace's page: loads it, and keeps what is looked at in the address.
 
 import { useEffect, useMemo } from "preact/hooks";
-import { addresses, forget, resource } from "../../api/client";
+import { addresses, forget, freshResource } from "../../api/client";
 import type { TraceAnswer } from "../../api/types";
 import { parseInterval } from "../../base/url";
 import { t } from "../../i18n";
@@ -23,11 +23,11 @@ export function TracePage({ traceId }: { readonly traceId: string }) {
   const isRaw = parameters.value.get("raw") === "true";
   const turn = useSignal(0);
   const address = addresses.trace(traceId, isRaw);
-  const answer = useMemo(() => resource<TraceAnswer>(address), [address, turn.value]).value;
-  const retry = () => {
-    forget(address);
-    turn.value += 1;
-  };
+  // A trace grows while its spans arrive, so a visit never shows an earlier visit's answer.
+  const answer = useMemo(() => {
+    forget(addresses.trace(traceId, false));
+    return freshResource<TraceAnswer>(address);
+  }, [address, turn.value]).value;
   useEffect(() => {
     if (answer.state !== "ready") document.title = `${traceId} · Spandrel`;
   });
@@ -39,7 +39,7 @@ export function TracePage({ traceId }: { readonly traceId: string }) {
       {answer.state === "failed" && (
         <>
           {answer.error.status === 404 && <p>{t("traceMissing")}</p>}
-          <Failure error={answer.error} onRetry={retry} />
+          <Failure error={answer.error} onRetry={() => (turn.value += 1)} />
         </>
       )}
     </main>

@@ -100,16 +100,16 @@ function Events({ events }: { events: readonly SpanEvent[] }) {
     <section>
       <h3 id="events-title">{t("events")}</h3>
       <div class="table-box">
-        <table aria-labelledby="events-title" class="events">
-          <thead>
-            <tr>
-              <th scope="col">{t("wallTime")}</th>
-              <th scope="col" class="number">{t("relativeTime")}</th>
-              <th scope="col">{t("event")}</th>
-              <th scope="col">{t("address")}</th>
+        <table role="table" aria-labelledby="events-title" class="events">
+          <thead role="rowgroup">
+            <tr role="row">
+              <th role="columnheader" scope="col">{t("wallTime")}</th>
+              <th role="columnheader" scope="col" class="number">{t("relativeTime")}</th>
+              <th role="columnheader" scope="col">{t("event")}</th>
+              <th role="columnheader" scope="col">{t("address")}</th>
             </tr>
           </thead>
-          <tbody>{events.map((event, index) => <EventRow key={index} event={event} />)}</tbody>
+          <tbody role="rowgroup">{events.map((event, index) => <EventRow key={index} event={event} />)}</tbody>
         </table>
       </div>
     </section>
@@ -120,14 +120,14 @@ function EventRow({ event }: { event: SpanEvent }) {
   const wall = wallTime(event.timeNs);
   const derived = event.isDerived ? DERIVED[event.label] : undefined;
   return (
-    <tr class={event.isDerived ? "derived" : undefined}>
-      <td><time dateTime={wall?.utc} title={wall?.utc}>{wall?.time ?? "–"}</time></td>
-      <td class="number">{formatDuration(event.offsetNs)}</td>
-      <td>
+    <tr role="row" class={event.isDerived ? "derived" : undefined}>
+      <td role="cell"><time dateTime={wall?.utc} title={wall?.utc}>{wall?.time ?? "–"}</time></td>
+      <td role="cell" class="number">{formatDuration(event.offsetNs)}</td>
+      <td role="cell">
         <span class="event-name">{derived === undefined ? showUnseen(event.label) : t(derived)}</span>
         <EventText event={event} />
       </td>
-      <td>{event.address === null ? "" : showUnseen(event.address)}</td>
+      <td role="cell">{event.address === null ? "" : showUnseen(event.address)}</td>
     </tr>
   );
 }
