@@ -3,7 +3,7 @@
 use spandrel::mock::MockTracer;
 use spandrel::{Context, InSpan, tags};
 use spandrel_http::{Client, RequestExt};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 use crate::support::*;
@@ -97,4 +97,34 @@ async fn a_response_without_a_body_frees_its_connection_at_once() {
     drop((first, second));
     assert_eq!(named(&tracer, "HTTP GET").len(), 2);
     assert_eq!(client.counters().connections_opened, 1);
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_stays_open_both_ways() {
+    let port = scripted(|mut stream| async move {
+        read_head(&mut stream).await;
+        let answer =
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
+        stream.write_all(answer).await?;
+        let mut said = [0; 4];
+        stream.read_exact(&mut said).await?;
+        stream.write_all(&said).await
+    })
+    .await;
+    let tracer = MockTracer::new();
+    let mut request = get_request(&format!("http://shop:{port}/"));
+    request.headers_mut().insert("connection", "upgrade".parse().unwrap());
+    request.headers_mut().insert("upgrade", "echo".parse().unwrap());
+    let mut response = soon(client(&tracer).request(request)).await.unwrap();
+    assert_eq!(response.status(), 101);
+    let upgraded = soon(hyper::upgrade::on(&mut response)).await.unwrap();
+    drop(response);
+    let mut upgraded = hyper_util::rt::TokioIo::new(upgraded);
+    soon(upgraded.write_all(b"ping")).await.unwrap();
+    let mut echoed = String::new();
+    soon(upgraded.read_to_string(&mut echoed)).await.unwrap();
+    assert_eq!(echoed, "ping");
+    let hop = only(&tracer, "HTTP GET");
+    assert_eq!(tag(&hop, tags::HTTP_STATUS_CODE), Some(101.into()));
+    assert!(!hop.is_error());
 }
