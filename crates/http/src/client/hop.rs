@@ -73,16 +73,14 @@ impl<'a> Hop<'a> {
         extensions: &'a Extensions,
         hooks: Option<&Arc<dyn ClientTrace>>,
     ) -> Self {
-        let mut builder =
-            client.tracer.span(operation_name(&ask.method)).child_of(top).kind(SpanKind::Client);
-        if top.is_recording() {
-            builder = builder
-                .tag(tags::COMPONENT, client.component.clone())
-                .tag(tags::HTTP_METHOD, ask.method.as_str())
-                .tag(tags::HTTP_URL, (client.url_tag)(&ask.url))
-                .tag(tags::PEER_ADDRESS, url::authority(&ask.url));
+        let builder = client.tracer.span(operation_name(&ask.method)).child_of(top);
+        let span = builder.kind(SpanKind::Client).start();
+        if span.is_recording() {
+            span.set_tag(tags::COMPONENT, client.component.clone())
+                .set_tag(tags::HTTP_METHOD, ask.method.as_str())
+                .set_tag(tags::HTTP_URL, (client.url_tag)(&ask.url))
+                .set_tag(tags::PEER_ADDRESS, url::authority(&ask.url));
         }
-        let span = builder.start();
         let traced = (client.logs_events && span.is_recording()).then(|| span.handle());
         let attempt = Attempt::new(traced, hooks.cloned(), Arc::clone(&client.counters));
         Self { client, ask, extensions, attempt: Arc::new(attempt), span, is_answered: false }

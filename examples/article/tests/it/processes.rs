@@ -104,8 +104,9 @@ fn another_actor_is_refused_with_the_two_that_there_are() {
 #[test]
 fn a_client_without_a_server_fails() {
     let (url, _received) = collector();
-    // Port 1 of this machine is nobody's.
-    let output = article(&["-actor", "client", "-port", "1", "-url", &url]).output().unwrap();
+    // A port that was free just now: nobody listens there.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let output = article(&["-actor", "client", "-port", &port, "-url", &url]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no connection"));
 }
