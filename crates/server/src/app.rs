@@ -92,6 +92,11 @@ impl App {
         let _ = self.store.set(store);
     }
 
+    /// Where the store will be.
+    pub(crate) fn store_slot(&self) -> Arc<OnceLock<Arc<EmbeddedStore>>> {
+        Arc::clone(&self.store)
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.store.get().is_some()
     }

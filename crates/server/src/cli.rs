@@ -24,10 +24,21 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the server: receivers, store, APIs.
     Serve(ServeFlags),
+    /// Run the article's client and server, and show their trace.
+    Demo(DemoFlags),
     /// Draw one trace in the terminal.
     Trace(TraceFlags),
     /// List the services that have sent spans.
     Services(ClientFlags),
+}
+
+/// Where the demo reports to.
+#[derive(Args, Debug)]
+pub(crate) struct DemoFlags {
+    /// The main door of the server to report to [default: the one at http://127.0.0.1:9411, or
+    /// else one that is started for the demo]
+    #[arg(long, env = "SPANDREL_URL")]
+    pub(crate) url: Option<String>,
 }
 
 /// Where the asked server is, and how to print its answer.
@@ -62,6 +73,7 @@ impl Cli {
         let outcome = match self.command {
             None => serve::run(self.serve),
             Some(Command::Serve(flags)) => serve::run(flags),
+            Some(Command::Demo(flags)) => commands::demo(&flags),
             Some(Command::Trace(flags)) => commands::trace(&flags),
             Some(Command::Services(flags)) => commands::services(&flags),
         };

@@ -35,6 +35,12 @@ pub(crate) struct ServeFlags {
     /// A TOML file with the same names (listen, data-dir, memory, durability)
     #[arg(long, env = "SPANDREL_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Run the article's client and server once the door is open, as `spandrel demo` does
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Trace the server's own requests, as the service `spandrel`, ten a second at the most
+    #[arg(long, env = "SPANDREL_SELF_TRACE")]
+    pub(crate) self_trace: bool,
 }
 
 /// The same settings in the file.
@@ -45,6 +51,7 @@ struct ConfigFile {
     data_dir: Option<PathBuf>,
     memory: Option<String>,
     durability: Option<String>,
+    self_trace: Option<bool>,
 }
 
 /// The settings that the server runs with.
@@ -58,6 +65,8 @@ pub(crate) struct ServeConfig {
     pub(crate) memory_bytes: u64,
     /// When a span counts as kept.
     pub(crate) durability: Durability,
+    /// Whether the server's own requests are traced.
+    pub(crate) self_trace: bool,
 }
 
 impl ServeConfig {
@@ -80,7 +89,20 @@ impl ServeConfig {
                 .with_context(|| format!("data-dir {} is no path", data_dir.display()))?,
             memory_bytes: memory.as_deref().map_or(Ok(MEMORY_DEFAULT_BYTES), parse_memory)?,
             durability: durability.as_deref().map_or(Ok(Durability::Fsync), parse_durability)?,
+            self_trace: flags.self_trace || file.self_trace.unwrap_or(false),
         })
+    }
+
+    /// The settings of a server that lives as long as somebody looks: a free port on loopback,
+    /// a folder that is removed afterwards.
+    pub(crate) fn temporary(folder: &Path) -> Self {
+        Self {
+            listen: SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0)),
+            data_dir: folder.to_owned(),
+            memory_bytes: MEMORY_DEFAULT_BYTES,
+            durability: Durability::Fsync,
+            self_trace: false,
+        }
     }
 }
 

@@ -10,11 +10,13 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod demo;
 mod door;
 mod guard;
 mod metrics;
 mod receivers;
 mod refusal;
+mod self_trace;
 mod serve;
 mod ui;
 

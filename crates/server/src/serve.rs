@@ -4,6 +4,7 @@
 //! store closes last, so that every request that was let in is answered.
 
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -26,7 +27,7 @@ use crate::door::Door;
 use crate::guard::guard;
 use crate::receivers::StoredRequests;
 use crate::refusal::Refusal;
-use crate::{api, receivers, ui};
+use crate::{api, demo, receivers, self_trace, ui};
 
 /// How long a file of the log is. The largest request that a door lets in fits with its header.
 const LOG_FILE_LEN: u64 = 80 << 20;
@@ -34,12 +35,13 @@ const LOG_FILE_LEN: u64 = 80 << 20;
 /// Serves until the process is asked to end.
 pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
     init_log();
+    let has_demo = flags.demo;
     let config = ServeConfig::load(flags)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the threads that serve could not be started")?;
-    let outcome = runtime.block_on(serve(config));
+    let outcome = runtime.block_on(serve(config, has_demo));
     // A replay that was interrupted goes on in its thread; nobody waits for it.
     runtime.shutdown_background();
     outcome
@@ -56,13 +58,16 @@ fn init_log() {
         .init();
 }
 
-async fn serve(config: ServeConfig) -> anyhow::Result<()> {
+async fn serve(config: ServeConfig, has_demo: bool) -> anyhow::Result<()> {
     let mut stop = StopSignals::listen()?;
     let running = tokio::select! {
         started = Running::start(config) => started?,
         () = stop.wait() => return Ok(()),
     };
     log_start(&running.app);
+    if has_demo {
+        tokio::spawn(log_demo(running.app.main_door));
+    }
     stop.wait().await;
     tracing::info!("closing: finishing the requests inside");
     running.close().await?;
@@ -110,12 +115,18 @@ impl Running {
 
 /// Everything behind the main door.
 fn router(app: &Arc<App>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .merge(receivers::zipkin_routes())
         .merge(api::zipkin_routes())
         .merge(api::spandrel_routes())
         .merge(api::operations_routes())
-        .merge(ui::routes())
+        .merge(ui::routes());
+    let routes = if app.config.self_trace {
+        routes.layer(self_trace::layer(app.store_slot(), Arc::clone(&app.clock)))
+    } else {
+        routes
+    };
+    routes
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         // Bodies have a limit and a budget of their own, in `admission`.
@@ -195,6 +206,15 @@ fn log_start(app: &App) {
     }
 }
 
+/// Runs the demo and says where its trace is; a demo that fails takes nothing else with it.
+async fn log_demo(main_door: SocketAddr) {
+    let url = format!("http://{main_door}");
+    match demo::tell(&url).await {
+        Ok(trace_id) => tracing::info!(trace = %format_args!("{url}/traces/{trace_id}"), "demo"),
+        Err(error) => tracing::warn!(error = %format_args!("{error:#}"), "the demo failed"),
+    }
+}
+
 /// What an acknowledgement promises, with the window of what it does not.
 pub(crate) fn durability_text(durability: Durability) -> String {
     match durability {
@@ -206,13 +226,14 @@ pub(crate) fn durability_text(durability: Durability) -> String {
 }
 
 /// The signals that ask the process to end.
-struct StopSignals {
+pub(crate) struct StopSignals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl StopSignals {
-    fn listen() -> anyhow::Result<Self> {
+    /// From now on these signals don't end the process; they end [`StopSignals::wait`].
+    pub(crate) fn listen() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("signals can't be received");
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
@@ -220,7 +241,8 @@ impl StopSignals {
         })
     }
 
-    async fn wait(&mut self) {
+    /// Waits for one of them.
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

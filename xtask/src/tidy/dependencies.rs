@@ -49,6 +49,7 @@ const PLACES: &[Place] = &[
         ],
         never: &[],
     },
+    Place { crate_name: "article", may_use: &["spandrel", "spandrel-http"], never: &[] },
     // Development only: nothing that ships is above them.
     Place {
         crate_name: "testkit",

@@ -1,5 +1,6 @@
 //! The commands that ask a running server: they speak its HTTP API and print.
 
+mod demo;
 mod fetch;
 mod print;
 mod trace;
@@ -7,7 +8,7 @@ mod waterfall;
 
 use serde::Deserialize;
 
-use crate::cli::{ClientFlags, TraceFlags};
+use crate::cli::{ClientFlags, DemoFlags, TraceFlags};
 use fetch::Server;
 
 pub(crate) use print::print_error;
@@ -29,6 +30,11 @@ pub(crate) fn services(flags: &ClientFlags) -> anyhow::Result<()> {
         return print_lines([hint.to_owned()]);
     }
     print_lines(answer.services.iter().map(|name| escaped(name)))
+}
+
+/// `spandrel demo`: the article's program, from end to end.
+pub(crate) fn demo(flags: &DemoFlags) -> anyhow::Result<()> {
+    demo::run(flags)
 }
 
 /// `spandrel trace <id>`: a waterfall.

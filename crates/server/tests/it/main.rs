@@ -1,11 +1,14 @@
 //! Tests of the real binary: started, spoken to over HTTP, stopped or killed.
 
+mod actors;
 mod api_page;
 mod article;
 mod bad_input;
 mod cli;
+mod demo;
 mod durability;
 mod http;
 mod lifecycle;
 mod queries;
 mod server;
+mod ui;

@@ -1,9 +1,9 @@
 //! Starts the real binary on a free port and a folder of its own, and ends it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -96,10 +96,10 @@ impl Drop for Server {
 }
 
 /// Reads lines on a thread, so that the pipe never fills and waiting for a line has a limit.
-fn lines_of(stderr: ChildStderr) -> mpsc::Receiver<String> {
+pub(crate) fn lines_of(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             // The log goes on being read when nobody wants it any more.
             let _ = sender.send(line);
         }

@@ -20,6 +20,8 @@ pub(crate) struct Log {
     next_file_id: u64,
     /// Where the file before the current one ends, until there is a record behind that.
     seal: Option<Seal>,
+    /// The file that replay found last, until its unused space is given back.
+    untrimmed: Option<Seal>,
     current: Option<Current>,
     spares: VecDeque<String>,
     counts: LogCounts,
@@ -71,6 +73,7 @@ impl Log {
             salt_seed: options.salt_seed,
             next_file_id: start.next_file_id,
             seal: start.seal,
+            untrimmed: start.seal,
             current: None,
             spares: start.spares.into(),
             counts: LogCounts::default(),
@@ -227,6 +230,9 @@ impl Log {
         file.sync()?;
         self.disk.rename(&path(&unnamed), &path(&file_name(file_id)))?;
         self.disk.sync_dir(LOG_DIR)?;
+        if let Some(found) = self.untrimmed.take() {
+            self.trim(found);
+        }
         self.counts.bytes += bytes.len() as u64;
         self.counts.syncs += 1;
         self.counts.files_begun += 1;
@@ -234,6 +240,15 @@ impl Log {
         let checksum_seed = header.checksum_seed();
         let len = FILE_HEADER_LEN as u64;
         Ok(Current { file, file_id, checksum_seed, len, is_synced: true })
+    }
+
+    /// Gives back the space that a crash left set aside behind the last record of a file. Where
+    /// that record ends stands durably in the header of the next file by now, so that nothing is
+    /// lost whether or not this succeeds.
+    fn trim(&self, found: Seal) {
+        if let Ok(mut file) = self.disk.open(&path(&file_name(found.file_id))) {
+            let _ = file.set_len(found.len);
+        }
     }
 
     /// Opens a spare file, or makes one under a name that no replay looks at.
