@@ -8,7 +8,10 @@ const run = suite((server) => server.postArticle());
 
 test("the article's client calls its server twice", async () => {
   const { page, complaints } = await run.open("/dependencies");
-  await page.getByRole("group", { name: "Graph of calls between services" }).getByRole("link", { name: "client calls server: 2 calls, 0 errors" }).waitFor();
+  await page
+    .getByRole("group", { name: "Graph of calls between services" })
+    .getByRole("link", { name: "client calls server: 2 calls, 0 errors" })
+    .waitFor();
   const row = page.getByRole("table", { name: "Dependencies" }).getByRole("row").nth(1);
   assert.deepEqual(await row.getByRole("cell").allInnerTexts(), ["client", "server", "2", "0", "Traces"]);
   assert.deepEqual(complaints, []);

@@ -10,7 +10,13 @@ test("the first dropdown offers the client", async () => {
   const { page, complaints } = await run.open("/");
   const dropdown = page.getByRole("combobox", { name: "Service", exact: true });
   await dropdown.getByRole("option", { name: "client" }).waitFor({ state: "attached" });
-  assert.equal(await page.locator("main select").first().evaluate((select) => select.labels[0].textContent.startsWith("Service")), true);
+  assert.equal(
+    await page
+      .locator("main select")
+      .first()
+      .evaluate((select) => select.labels[0].textContent.startsWith("Service")),
+    true,
+  );
   assert.deepEqual(complaints, []);
 });
 

@@ -18,19 +18,27 @@ async function barBox(page, row) {
 
 /** The colour of a device pixel of the rows' canvas, below a point of the page. */
 async function pixelAt(page, x, y) {
-  return page.evaluate(([left, top]) => {
-    const canvas = document.querySelector(".rows > canvas");
-    const box = canvas.getBoundingClientRect();
-    const density = canvas.width / box.width;
-    return [...canvas.getContext("2d").getImageData((left - box.left) * density, (top - box.top) * density, 1, 1).data];
-  }, [x, y]);
+  return page.evaluate(
+    ([left, top]) => {
+      const canvas = document.querySelector(".rows > canvas");
+      const box = canvas.getBoundingClientRect();
+      const density = canvas.width / box.width;
+      return [
+        ...canvas.getContext("2d").getImageData((left - box.left) * density, (top - box.top) * density, 1, 1).data,
+      ];
+    },
+    [x, y],
+  );
 }
 
 test("there are four rows, the joined ones naming both services", async () => {
   const { page, complaints } = await openTrace();
   assert.equal(await page.getByRole("row").count(), 4);
   const names = await page.locator(".span-row .label").allInnerTexts();
-  assert.deepEqual(names.map((name) => name.trim()), ["client client", "client HTTP Client", "client → server HTTP GET", "client → server HTTP GET"]);
+  assert.deepEqual(
+    names.map((name) => name.trim()),
+    ["client client", "client HTTP Client", "client → server HTTP GET", "client → server HTTP GET"],
+  );
   assert.deepEqual(complaints, []);
 });
 
@@ -38,12 +46,20 @@ test("the root covers the whole axis", async () => {
   const { page } = await openTrace();
   const axis = await page.locator(".axis").boundingBox();
   const root = await barBox(page, 0);
-  assert.ok(Math.abs(root.x - axis.x - 12) < 1 && Math.abs(root.x + root.width - (axis.x + axis.width - 12)) < 1, JSON.stringify({ axis, root }));
+  assert.ok(
+    Math.abs(root.x - axis.x - 12) < 1 && Math.abs(root.x + root.width - (axis.x + axis.width - 12)) < 1,
+    JSON.stringify({ axis, root }),
+  );
 });
 
 test("the fourth row is shorter than the third", async () => {
   const { page } = await openTrace();
-  assert.deepEqual(await page.locator(".span-row .took").allInnerTexts(), ["13.838 ms", "13.807 ms", "13.154 ms", "643 µs"]);
+  assert.deepEqual(await page.locator(".span-row .took").allInnerTexts(), [
+    "13.838 ms",
+    "13.807 ms",
+    "13.154 ms",
+    "643 µs",
+  ]);
   assert.ok((await barBox(page, 3)).width < (await barBox(page, 2)).width / 10);
 });
 
@@ -82,11 +98,22 @@ test("a dot on the last microsecond is whole", async () => {
 
 test("the third row has the DNS events and the fourth has none", async () => {
   const { page } = await openTrace("?zoom=0..1100000");
-  const names = await page.getByRole("row").nth(2).getByRole("button").evaluateAll((all) => all.map((one) => one.ariaLabel));
-  assert.ok(names.some((name) => name.startsWith("DNSStart")) && names.some((name) => name.startsWith("DNSDone")), names.join());
+  const names = await page
+    .getByRole("row")
+    .nth(2)
+    .getByRole("button")
+    .evaluateAll((all) => all.map((one) => one.ariaLabel));
+  assert.ok(
+    names.some((name) => name.startsWith("DNSStart")) && names.some((name) => name.startsWith("DNSDone")),
+    names.join(),
+  );
   await page.goto(`${run.server.url}/traces/1329fbad3a481654?zoom=13100000..13838000`);
   await page.getByRole("treegrid").waitFor();
-  const fourth = await page.getByRole("row").nth(3).getByRole("button").evaluateAll((all) => all.map((one) => one.ariaLabel));
+  const fourth = await page
+    .getByRole("row")
+    .nth(3)
+    .getByRole("button")
+    .evaluateAll((all) => all.map((one) => one.ariaLabel));
   assert.ok(fourth.length > 3 && fourth.every((name) => !name.includes("DNS")), fourth.join());
 });
 

@@ -15,7 +15,12 @@ const PICTURES = [
   { name: "span", address: "/traces/1329fbad3a481654", settled: openRedirect },
   { name: "trace-dark", address: "/traces/1329fbad3a481654", colorScheme: "dark", settled: openRedirect },
   { name: "trace-zh", address: "/traces/1329fbad3a481654", locale: "zh-CN", settled: openRedirect },
-  { name: "trace-phone", address: "/traces/1329fbad3a481654", viewport: PHONE, settled: (page) => page.getByRole("treegrid").waitFor() },
+  {
+    name: "trace-phone",
+    address: "/traces/1329fbad3a481654",
+    viewport: PHONE,
+    settled: (page) => page.getByRole("treegrid").waitFor(),
+  },
   { name: "dependencies", address: "/dependencies", settled: (page) => page.locator("svg.graph").waitFor() },
 ];
 

@@ -26,7 +26,9 @@ export function App() {
   }, [key]);
   return (
     <>
-      <a class="skip" href="#main">{t("skipToContent")}</a>
+      <a class="skip" href="#main">
+        {t("skipToContent")}
+      </a>
       <TopBar page={at.page} />
       <Guard key={key}>
         {at.page === "search" && <SearchPage />}
@@ -42,7 +44,9 @@ function Missing() {
   return (
     <main id="main" class="page notice" tabIndex={-1}>
       <h1>{t("noSuchPage")}</h1>
-      <p><a href="/">{t("toSearch")}</a></p>
+      <p>
+        <a href="/">{t("toSearch")}</a>
+      </p>
     </main>
   );
 }
@@ -61,7 +65,9 @@ class Guard extends Component<{ children: ComponentChildren }, { error: string |
       <main id="main" class="page notice" tabIndex={-1}>
         <h1>{t("pageFailed")}</h1>
         <pre role="alert">{this.state.error}</pre>
-        <p><a href="/">{t("toSearch")}</a></p>
+        <p>
+          <a href="/">{t("toSearch")}</a>
+        </p>
       </main>
     );
   }

@@ -17,20 +17,38 @@ export function TopBar({ page }: { page: Route["page"] }) {
         <span>Spandrel</span>
       </a>
       <nav aria-label={t("pages")}>
-        <a href="/" aria-current={page === "search" ? "page" : undefined}>{t("search")}</a>
-        <a href="/dependencies" aria-current={page === "dependencies" ? "page" : undefined}>{t("dependencies")}</a>
+        <a href="/" aria-current={page === "search" ? "page" : undefined}>
+          {t("search")}
+        </a>
+        <a href="/dependencies" aria-current={page === "dependencies" ? "page" : undefined}>
+          {t("dependencies")}
+        </a>
       </nav>
       <OpenById />
       <label class="choice">
         <span class="unseen">{t("theme")}</span>
-        <select value={theme.value} onChange={(event) => (theme.value = THEMES[event.currentTarget.selectedIndex] ?? "system")}>
-          {THEMES.map((name) => <option key={name} value={name}>{t(`theme.${name}`)}</option>)}
+        <select
+          value={theme.value}
+          onChange={(event) => (theme.value = THEMES[event.currentTarget.selectedIndex] ?? "system")}
+        >
+          {THEMES.map((name) => (
+            <option key={name} value={name}>
+              {t(`theme.${name}`)}
+            </option>
+          ))}
         </select>
       </label>
       <label class="choice">
         <span class="unseen">{t("language")}</span>
-        <select value={language.value} onChange={(event) => (language.value = LANGUAGES[event.currentTarget.selectedIndex] ?? "en")}>
-          {LANGUAGES.map((name) => <option key={name} value={name}>{LANGUAGE_NAMES[name]}</option>)}
+        <select
+          value={language.value}
+          onChange={(event) => (language.value = LANGUAGES[event.currentTarget.selectedIndex] ?? "en")}
+        >
+          {LANGUAGES.map((name) => (
+            <option key={name} value={name}>
+              {LANGUAGE_NAMES[name]}
+            </option>
+          ))}
         </select>
       </label>
     </header>
@@ -46,7 +64,14 @@ function OpenById() {
   };
   return (
     <form class="open-by-id" role="search" aria-label={t("openById")} onSubmit={open}>
-      <input ref={input} aria-label={t("traceId")} placeholder={t("openById")} spellcheck={false} autocomplete="off" maxLength={64} />
+      <input
+        ref={input}
+        aria-label={t("traceId")}
+        placeholder={t("openById")}
+        spellcheck={false}
+        autocomplete="off"
+        maxLength={64}
+      />
     </form>
   );
 }

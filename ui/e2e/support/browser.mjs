@@ -7,8 +7,14 @@ import { chromium } from "playwright-core";
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
 const FLAGS = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
 ];
 
 function isExecutable(file) {
@@ -42,7 +48,13 @@ export const PHONE = { width: 390, height: 844 };
  * `complaints`, and a test asserts that there is none.
  */
 export async function openPage(browser, { viewport = WIDE, colorScheme = "light", locale = "en-US" } = {}) {
-  const context = await browser.newContext({ viewport, colorScheme, locale, timezoneId: "UTC", reducedMotion: "reduce" });
+  const context = await browser.newContext({
+    viewport,
+    colorScheme,
+    locale,
+    timezoneId: "UTC",
+    reducedMotion: "reduce",
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const complaints = [];

@@ -29,7 +29,8 @@ async function refusal(response: Response): Promise<ApiError> {
   const text = (await response.text()).slice(0, 2000);
   try {
     const body: unknown = JSON.parse(text);
-    if (typeof body === "object" && body !== null && "error" in body) return new ApiError(String(body.error), response.status);
+    if (typeof body === "object" && body !== null && "error" in body)
+      return new ApiError(String(body.error), response.status);
   } catch {
     // Not JSON: a proxy's page or Zipkin's plain text. The text itself is the best there is.
   }

@@ -7,8 +7,18 @@ describe("links", () => {
   });
 
   test.each([
-    "javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "ftp://a/b", "//a/b", "/gettime", " http://a/",
-    "see http://a/", 'http://a/"onclick=', "http://a/<b>", "http://", "file:///a",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,x",
+    "ftp://a/b",
+    "//a/b",
+    "/gettime",
+    " http://a/",
+    "see http://a/",
+    'http://a/"onclick=',
+    "http://a/<b>",
+    "http://",
+    "file:///a",
   ])("%j does not", (text) => expect(linkTarget(text)).toBeNull());
 });
 

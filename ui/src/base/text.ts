@@ -23,7 +23,9 @@ export function showUnseen(text: string): string {
 /** Cuts a text for a place of limited width, between characters. */
 export function shorten(text: string, lengthMax: number): string {
   if (text.length <= lengthMax) return text;
-  return `${Array.from(text.slice(0, lengthMax * 2)).slice(0, lengthMax - 1).join("")}\u2026`;
+  return `${Array.from(text.slice(0, lengthMax * 2))
+    .slice(0, lengthMax - 1)
+    .join("")}\u2026`;
 }
 
 /** True when every letter of `wanted` is in `text` in one piece, whatever the case. */

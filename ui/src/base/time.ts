@@ -68,7 +68,14 @@ export function toMs(timeNs: string): number {
 }
 
 const MICROSECONDS: Readonly<Record<string, number>> = {
-  us: 1, "µs": 1, "μs": 1, ms: 1e3, s: 1e6, m: 6e7, min: 6e7, h: 3.6e9,
+  us: 1,
+  µs: 1,
+  μs: 1,
+  ms: 1e3,
+  s: 1e6,
+  m: 6e7,
+  min: 6e7,
+  h: 3.6e9,
 };
 
 /** Reads `250us`, `10 ms`, `1.5s`, `2min` into whole microseconds; null when it is none. */
@@ -94,6 +101,14 @@ export function parseLookbackMs(text: string): number | null {
   if (!parts) return null;
   const value = Number(parts[1]) * (LOOKBACK_MS[parts[2] ?? ""] ?? 1);
   return value > 0 ? value : null;
+}
+
+/** The look-backs to choose from, as addresses write them. */
+export const LOOKBACKS = ["5m", "15m", "1h", "3h", "6h", "12h", "1d", "2d", "7d", "30d"] as const;
+
+/** Writes a look-back the short way where it is a round one. */
+export function lookbackText(lookbackMs: number): string {
+  return LOOKBACKS.find((text) => parseLookbackMs(text) === lookbackMs) ?? String(lookbackMs);
 }
 
 /** How long ago something was, as a count and a unit that the language files name. */

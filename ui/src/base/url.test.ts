@@ -2,9 +2,11 @@ import { expect, test } from "vitest";
 import { parseInterval, query, routeOf, tracePath } from "./url";
 
 test("paths lead to their pages", () => {
-  expect(["/", "/index.html", "/dependencies", "/traces/abc", "/traces/abc/", "/traces/", "/nothing"].map((path) => routeOf(path).page)).toEqual([
-    "search", "search", "dependencies", "trace", "trace", "missing", "missing",
-  ]);
+  expect(
+    ["/", "/index.html", "/dependencies", "/traces/abc", "/traces/abc/", "/traces/", "/nothing"].map(
+      (path) => routeOf(path).page,
+    ),
+  ).toEqual(["search", "search", "dependencies", "trace", "trace", "missing", "missing"]);
 });
 
 test("a trace id comes through its path whole, even a broken one", () => {

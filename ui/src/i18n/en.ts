@@ -172,7 +172,8 @@ export const en = {
   "help.errors": "Next and previous error",
   "help.help": "This sheet",
   marks: "Marks",
-  "marks.joined": "A pale bar with a solid one inside is a call seen from both sides: how long the caller waited, and how long the callee worked.",
+  "marks.joined":
+    "A pale bar with a solid one inside is a call seen from both sides: how long the caller waited, and how long the callee worked.",
   "marks.dot": "A white dot is an event. Point at it or reach it with Tab for its text; a red one is an error.",
   "marks.error": "A red frame and an exclamation mark are a span with an error.",
   "marks.mouse": "Drag over the overview or the axis to zoom; Ctrl and the wheel zoom at the pointer.",

@@ -26,3 +26,12 @@ export function counted(noun: "spans" | "services" | "errors" | "calls" | "event
 export function formatCount(count: number): string {
   return new Intl.NumberFormat(language.value).format(count);
 }
+
+/** The name of a look-back in the chosen language: `Last 15 minutes`. */
+export function lookbackName(text: string): string {
+  const parts = /^(\d+)([smhd])$/.exec(text);
+  if (!parts) return t("lookback.ms", { count: text });
+  const units = { s: "second", m: "minute", h: "hour", d: "day" } as const;
+  const unit = units[(parts[2] ?? "m") as keyof typeof units];
+  return t(parts[1] === "1" ? `last.${unit}` : `last.${unit}s`, { count: parts[1] ?? "" });
+}

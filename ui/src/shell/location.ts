@@ -37,7 +37,8 @@ export function setParameters(changes: Readonly<Record<string, string | null>>):
 
 /** Takes plain clicks on links to this program's pages; other clicks stay the browser's. */
 export function followLinks(event: MouseEvent): void {
-  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    return;
   const link = event.target instanceof Element ? event.target.closest("a") : null;
   if (!link || link.target !== "" || link.hasAttribute("download") || link.origin !== window.location.origin) return;
   if (routeOf(link.pathname).page === "missing") return;

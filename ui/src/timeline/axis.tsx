@@ -13,11 +13,7 @@ import type { Viewport } from "./viewport";
 const LABEL_ROOM_PX = 56;
 
 /** The axis over the plot. */
-export function Axis(props: {
-  readonly viewport: Viewport;
-  readonly scale: TimeScale;
-  readonly tickCountMax: number;
-}) {
+export function Axis(props: { readonly viewport: Viewport; readonly scale: TimeScale; readonly tickCountMax: number }) {
   const box = useRef<HTMLDivElement>(null);
   const dragged = useSignal<{ fromPx: number; toPx: number } | null>(null);
   const px = (event: PointerEvent) => event.clientX - (box.current?.getBoundingClientRect().left ?? 0);
@@ -36,17 +32,36 @@ export function Axis(props: {
   };
   const drag = dragged.value;
   return (
-    <div ref={box} class="axis" role="img" aria-label={t("axisName", {
-      from: formatDuration(props.scale.interval.startNs), to: formatDuration(props.scale.interval.endNs),
-    })} onPointerDown={start} onPointerMove={move} onPointerUp={end} onPointerCancel={() => (dragged.value = null)}
-      onDblClick={() => props.viewport.resetZoom()}>
+    <div
+      ref={box}
+      class="axis"
+      role="img"
+      aria-label={t("axisName", {
+        from: formatDuration(props.scale.interval.startNs),
+        to: formatDuration(props.scale.interval.endNs),
+      })}
+      onPointerDown={start}
+      onPointerMove={move}
+      onPointerUp={end}
+      onPointerCancel={() => (dragged.value = null)}
+      onDblClick={() => props.viewport.resetZoom()}
+    >
       {ticks(props.scale.interval, props.tickCountMax).map((mark) => {
         const leftPx = props.scale.toPx(mark);
         // Near the right end the text stands before its mark, or it would be cut off.
         const isLast = leftPx > props.scale.leftPx + props.scale.widthPx - LABEL_ROOM_PX;
-        return <span key={mark} class={isLast ? "tick last" : "tick"} style={{ left: `${leftPx}px` }}>{mark === 0 ? "0" : formatDuration(mark)}</span>;
+        return (
+          <span key={mark} class={isLast ? "tick last" : "tick"} style={{ left: `${leftPx}px` }}>
+            {mark === 0 ? "0" : formatDuration(mark)}
+          </span>
+        );
       })}
-      {drag && <i class="frame" style={{ left: `${Math.min(drag.fromPx, drag.toPx)}px`, width: `${Math.abs(drag.toPx - drag.fromPx)}px` }} />}
+      {drag && (
+        <i
+          class="frame"
+          style={{ left: `${Math.min(drag.fromPx, drag.toPx)}px`, width: `${Math.abs(drag.toPx - drag.fromPx)}px` }}
+        />
+      )}
     </div>
   );
 }

@@ -55,7 +55,13 @@ function drawRow(scene: Scene, to: Renderer, row: number, topPx: number): void {
     const px = scale.toPx(at(columns.eventOffsetNs, event));
     if (px < -DOT_RADIUS_PX || px > scene.plotWidthPx + DOT_RADIUS_PX) continue;
     const isError = stringAt(columns, at(columns.eventLabel, event)) === "error";
-    to.dot(px, barTop + shape.barHeightPx / 2, DOT_RADIUS_PX, isError ? scene.ink.dotErrorFill : scene.ink.dotFill, scene.ink.dotEdge);
+    to.dot(
+      px,
+      barTop + shape.barHeightPx / 2,
+      DOT_RADIUS_PX,
+      isError ? scene.ink.dotErrorFill : scene.ink.dotFill,
+      scene.ink.dotEdge,
+    );
   }
   for (const label of labels) to.text(label.text, label.leftPx, topPx + shape.labelBaselinePx, scene.ink.label);
 }
@@ -74,20 +80,37 @@ function drawBar(scene: Scene, to: Renderer, row: number, topPx: number): void {
   if (!bar) return;
   const flags = at(columns.flags, row);
   const share = scene.found === null || scene.found.has(row) ? 1 : 0.3;
-  const color = (service: number) => (scene.colors.get(service) ?? UNKNOWN_SERVICE_COLOR)[scene.isDark ? "dark" : "light"];
+  const color = (service: number) =>
+    (scene.colors.get(service) ?? UNKNOWN_SERVICE_COLOR)[scene.isDark ? "dark" : "light"];
   const own = color(columns.service[row] ?? -1);
   if ((flags & FLAG_JOINED) !== 0) {
     // The caller's whole wait is pale; what the callee worked of it is solid.
     const caller = color(columns.clientService[row] ?? -1);
     to.fill(bar.leftPx, topPx, bar.widthPx, shape.barHeightPx, translucent(caller, 0.38 * share), 2);
-    to.outline(bar.leftPx + 0.5, topPx + 0.5, Math.max(1, bar.widthPx - 1), shape.barHeightPx - 1, translucent(caller, share), 1, 2);
+    to.outline(
+      bar.leftPx + 0.5,
+      topPx + 0.5,
+      Math.max(1, bar.widthPx - 1),
+      shape.barHeightPx - 1,
+      translucent(caller, share),
+      1,
+      2,
+    );
     const inner = cut(serverExtent(columns, row, scale), scene.plotWidthPx);
     if (inner) to.fill(inner.leftPx, topPx, inner.widthPx, shape.barHeightPx, translucent(own, share), 1);
   } else {
     to.fill(bar.leftPx, topPx, bar.widthPx, shape.barHeightPx, translucent(own, share), 2);
   }
   if ((flags & FLAG_ERROR) !== 0) {
-    to.outline(bar.leftPx - 1.5, topPx - 1.5, bar.widthPx + 3, shape.barHeightPx + 3, translucent(scene.ink.error, share), 2, 3);
+    to.outline(
+      bar.leftPx - 1.5,
+      topPx - 1.5,
+      bar.widthPx + 3,
+      shape.barHeightPx + 3,
+      translucent(scene.ink.error, share),
+      2,
+      3,
+    );
   }
 }
 

@@ -50,8 +50,13 @@ export function EventPopup({ columns, pointed }: { readonly columns: TraceColumn
           <div key={event} class="event">
             <b>{showUnseen(stringAt(columns, at(columns.eventLabel, event)))}</b>
             <span class="when">{formatOffset(offset)}</span>
-            {!Number.isNaN(rowStart) && <span class="when muted">{t("afterSpanStart", { time: formatDuration(offset - rowStart) })}</span>}
-            <Detail label={stringAt(columns, at(columns.eventLabel, event))} text={stringAt(columns, at(columns.eventDetail, event))} />
+            {!Number.isNaN(rowStart) && (
+              <span class="when muted">{t("afterSpanStart", { time: formatDuration(offset - rowStart) })}</span>
+            )}
+            <Detail
+              label={stringAt(columns, at(columns.eventLabel, event))}
+              text={stringAt(columns, at(columns.eventDetail, event))}
+            />
           </div>
         );
       })}
@@ -72,7 +77,10 @@ function Detail({ label, text }: { label: string; text: string }) {
   return (
     <dl>
       {fields.map(([key, value]) => (
-        <div key={key}><dt>{key}</dt><dd>{shorten(value, DETAIL_LEN_MAX)}</dd></div>
+        <div key={key}>
+          <dt>{key}</dt>
+          <dd>{shorten(value, DETAIL_LEN_MAX)}</dd>
+        </div>
       ))}
     </dl>
   );

@@ -38,5 +38,7 @@ export function inkOf(isDark: boolean): Ink {
 
 /** A colour given as `#rrggbb`, made see-through. */
 export function translucent(color: string, share: number): string {
-  return `${color}${Math.round(share * 255).toString(16).padStart(2, "0")}`;
+  return `${color}${Math.round(share * 255)
+    .toString(16)
+    .padStart(2, "0")}`;
 }

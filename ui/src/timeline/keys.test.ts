@@ -1,11 +1,19 @@
 import { expect, test } from "vitest";
 import { commandOf } from "./keys";
 
-const press = (key: string, held: object = {}) => commandOf({ key, shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, ...held });
+const press = (key: string, held: object = {}) =>
+  commandOf({ key, shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, ...held });
 
 test("keys have their commands", () => {
   expect(["ArrowDown", "Enter", "Escape", "+", "-", "/", "?", "e"].map((key) => press(key))).toEqual([
-    "down", "open", "escape", "zoomIn", "zoomOut", "find", "help", "errorNext",
+    "down",
+    "open",
+    "escape",
+    "zoomIn",
+    "zoomOut",
+    "find",
+    "help",
+    "errorNext",
   ]);
 });
 

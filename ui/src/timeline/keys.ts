@@ -2,9 +2,29 @@
 
 /** The commands of the keyboard. */
 export type Command =
-  | "up" | "down" | "pageUp" | "pageDown" | "first" | "last" | "left" | "right"
-  | "open" | "escape" | "zoomIn" | "zoomOut" | "zoomReset" | "panLeft" | "panRight"
-  | "find" | "foundNext" | "foundPrevious" | "errorNext" | "errorPrevious" | "foldAll" | "unfoldAll" | "help";
+  | "up"
+  | "down"
+  | "pageUp"
+  | "pageDown"
+  | "first"
+  | "last"
+  | "left"
+  | "right"
+  | "open"
+  | "escape"
+  | "zoomIn"
+  | "zoomOut"
+  | "zoomReset"
+  | "panLeft"
+  | "panRight"
+  | "find"
+  | "foundNext"
+  | "foundPrevious"
+  | "errorNext"
+  | "errorPrevious"
+  | "foldAll"
+  | "unfoldAll"
+  | "help";
 
 /** The part of a key press that decides. */
 export interface KeyPress {
@@ -16,11 +36,30 @@ export interface KeyPress {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
-  ArrowUp: "up", ArrowDown: "down", PageUp: "pageUp", PageDown: "pageDown", Home: "first", End: "last",
-  ArrowLeft: "left", ArrowRight: "right", Enter: "open", " ": "open", Escape: "escape",
-  "+": "zoomIn", "=": "zoomIn", "-": "zoomOut", _: "zoomOut", "0": "zoomReset",
-  "/": "find", n: "foundNext", N: "foundPrevious", e: "errorNext", E: "errorPrevious",
-  "[": "foldAll", "]": "unfoldAll", "?": "help",
+  ArrowUp: "up",
+  ArrowDown: "down",
+  PageUp: "pageUp",
+  PageDown: "pageDown",
+  Home: "first",
+  End: "last",
+  ArrowLeft: "left",
+  ArrowRight: "right",
+  Enter: "open",
+  " ": "open",
+  Escape: "escape",
+  "+": "zoomIn",
+  "=": "zoomIn",
+  "-": "zoomOut",
+  _: "zoomOut",
+  "0": "zoomReset",
+  "/": "find",
+  n: "foundNext",
+  N: "foundPrevious",
+  e: "errorNext",
+  E: "errorPrevious",
+  "[": "foldAll",
+  "]": "unfoldAll",
+  "?": "help",
 };
 
 /** The command of a key press; null for keys that stay the browser's. */

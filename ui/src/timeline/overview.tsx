@@ -51,9 +51,19 @@ export function Overview({ viewport }: { readonly viewport: Viewport }) {
   const rightPx = clamp(scale.toPx(shown.endNs), 0, widthPx);
   const isWhole = !viewport.isZoomed.value && !dragged.value;
   return (
-    <div ref={box} class="overview" role="group" aria-label={t("overview")} title={t("overviewHint")} style={{ height: `${HEIGHT_PX}px` }}
-      onPointerDown={start} onPointerMove={move} onPointerUp={end} onPointerCancel={() => (dragged.value = null)}
-      onDblClick={() => viewport.resetZoom()}>
+    <div
+      ref={box}
+      class="overview"
+      role="group"
+      aria-label={t("overview")}
+      title={t("overviewHint")}
+      style={{ height: `${HEIGHT_PX}px` }}
+      onPointerDown={start}
+      onPointerMove={move}
+      onPointerUp={end}
+      onPointerCancel={() => (dragged.value = null)}
+      onDblClick={() => viewport.resetZoom()}
+    >
       <canvas ref={canvas} aria-hidden="true" />
       {!isWhole && (
         <>
@@ -85,7 +95,13 @@ export function applyDrag(viewport: Viewport, scale: TimeScale, drag: { fromPx: 
   viewport.zoomTo({ startNs: middle - half, endNs: middle + half });
 }
 
-function drawOverview(viewport: Viewport, scale: TimeScale, widthPx: number, canvas: HTMLCanvasElement, dark: boolean): void {
+function drawOverview(
+  viewport: Viewport,
+  scale: TimeScale,
+  widthPx: number,
+  canvas: HTMLCanvasElement,
+  dark: boolean,
+): void {
   const ink = inkOf(dark);
   const to = new CanvasRenderer(canvas);
   to.begin(widthPx, HEIGHT_PX);
@@ -97,14 +113,27 @@ function drawOverview(viewport: Viewport, scale: TimeScale, widthPx: number, can
     const height = bandPx >= 3 ? bandPx - 1 : bandPx;
     drawRuns(counted.busy, band, counted.widthPx, (left, width, busy) => {
       // A band of many rows is drawn stronger the more of them are busy.
-      to.fill(left, y, Math.max(1.5, width), height, translucent(ink.busy, clamp(0.5 + (0.5 * busy) / rowsPerBand, 0, 1)));
+      to.fill(
+        left,
+        y,
+        Math.max(1.5, width),
+        height,
+        translucent(ink.busy, clamp(0.5 + (0.5 * busy) / rowsPerBand, 0, 1)),
+      );
     });
-    drawRuns(counted.errors, band, counted.widthPx, (left, width) => to.fill(left, y, Math.max(2, width), height, ink.error));
+    drawRuns(counted.errors, band, counted.widthPx, (left, width) =>
+      to.fill(left, y, Math.max(2, width), height, ink.error),
+    );
   }
 }
 
 // Equal neighbours become one rectangle: a few thousand calls instead of one a pixel.
-function drawRuns(counts: Uint32Array, band: number, widthPx: number, draw: (left: number, width: number, count: number) => void): void {
+function drawRuns(
+  counts: Uint32Array,
+  band: number,
+  widthPx: number,
+  draw: (left: number, width: number, count: number) => void,
+): void {
   let from = 0;
   for (let px = 1; px <= widthPx; px += 1) {
     const count = at(counts, band * widthPx + from);

@@ -7,7 +7,15 @@ export interface Renderer {
   /** Fills a rectangle, rounded where `radiusPx` is above 0. */
   fill(x: number, y: number, width: number, height: number, color: string, radiusPx?: number): void;
   /** Draws the outline of a rectangle. */
-  outline(x: number, y: number, width: number, height: number, color: string, lineWidth: number, radiusPx?: number): void;
+  outline(
+    x: number,
+    y: number,
+    width: number,
+    height: number,
+    color: string,
+    lineWidth: number,
+    radiusPx?: number,
+  ): void;
   /** Draws a dot with an edge. */
   dot(x: number, y: number, radiusPx: number, fill: string, edge: string): void;
   /** Writes one line of text. */

@@ -54,17 +54,32 @@ export const Row = memo(function Row(props: RowProps) {
   const flags = at(columns.flags, row);
   const isParent = hasChildren(columns, row);
   const state = [
-    "span-row", props.isSelected && "selected", (flags & FLAG_ERROR) !== 0 && "has-error",
-    props.isFound === true && "found", props.isFound === false && "not-found",
-  ].filter(Boolean).join(" ");
+    "span-row",
+    props.isSelected && "selected",
+    (flags & FLAG_ERROR) !== 0 && "has-error",
+    props.isFound === true && "found",
+    props.isFound === false && "not-found",
+  ]
+    .filter(Boolean)
+    .join(" ");
   return (
-    <div role="row" id={rowElementId(row)} class={state} tabIndex={props.isFocused ? 0 : -1}
-      aria-level={at(columns.depth, row) + 1} aria-rowindex={props.place + 1} aria-selected={props.isSelected}
+    <div
+      role="row"
+      id={rowElementId(row)}
+      class={state}
+      tabIndex={props.isFocused ? 0 : -1}
+      aria-level={at(columns.depth, row) + 1}
+      aria-rowindex={props.place + 1}
+      aria-selected={props.isSelected}
       aria-expanded={isParent ? !props.isFolded : undefined}
       style={{ top: `${props.place * shape.heightPx}px`, height: `${shape.heightPx}px` }}
-      onClick={() => props.actions.onSelect(row)} onFocus={() => props.actions.onFocus(row)}>
+      onClick={() => props.actions.onSelect(row)}
+      onFocus={() => props.actions.onFocus(row)}
+    >
       <NameCell {...props} isParent={isParent} />
-      <div role="gridcell" class="took">{tookText(columns, row)}</div>
+      <div role="gridcell" class="took">
+        {tookText(columns, row)}
+      </div>
       <PlotCell {...props} />
     </div>
   );
@@ -87,18 +102,39 @@ function NameCell(props: RowProps & { readonly isParent: boolean }) {
   return (
     <div role="gridcell" class="name">
       <i class="guides" aria-hidden="true" style={{ width: `calc(${indent} * var(--indent))` }} />
-      {props.isParent
-        ? <button type="button" class="fold" tabIndex={-1} aria-label={t(props.isFolded ? "unfold" : "fold")} onClick={fold}>{props.isFolded ? "▸" : "▾"}</button>
-        : <i class="fold" aria-hidden="true" />}
+      {props.isParent ? (
+        <button
+          type="button"
+          class="fold"
+          tabIndex={-1}
+          aria-label={t(props.isFolded ? "unfold" : "fold")}
+          onClick={fold}
+        >
+          {props.isFolded ? "▸" : "▾"}
+        </button>
+      ) : (
+        <i class="fold" aria-hidden="true" />
+      )}
       <span class="label" title={rowTitle(columns, row)}>
         {caller !== null && caller !== serviceOf(columns, row) && (
-          <><Service {...props} name={caller} index={columns.clientService[row] ?? -1} /><span class="to"> → </span></>
+          <>
+            <Service {...props} name={caller} index={columns.clientService[row] ?? -1} />
+            <span class="to"> → </span>
+          </>
         )}
         <Service {...props} name={serviceOf(columns, row)} index={columns.service[row] ?? -1} />{" "}
         <span class="operation">{showUnseen(stringAt(columns, at(columns.name, row)))}</span>
       </span>
-      {(flags & FLAG_PARENT_MISSING) !== 0 && <span class="orphan" role="img" aria-label={t("parentMissing")} title={t("parentMissing")}>⤒</span>}
-      {(flags & FLAG_ERROR) !== 0 && <span class="error-mark" role="img" aria-label={t("error")} title={t("error")}>!</span>}
+      {(flags & FLAG_PARENT_MISSING) !== 0 && (
+        <span class="orphan" role="img" aria-label={t("parentMissing")} title={t("parentMissing")}>
+          ⤒
+        </span>
+      )}
+      {(flags & FLAG_ERROR) !== 0 && (
+        <span class="error-mark" role="img" aria-label={t("error")} title={t("error")}>
+          !
+        </span>
+      )}
       {props.isFolded && <Hidden {...props} />}
     </div>
   );
@@ -117,7 +153,11 @@ function Service(props: { name: string | null; index: number; colors: RowProps["
 function Hidden({ columns, row }: RowProps) {
   const hidden = under(columns, row);
   const said = t("hiddenRows", { spans: counted("spans", hidden.rowCount) });
-  return <span class={`hidden-rows${hidden.hasError ? " has-error" : ""}`} title={said} aria-label={said} role="img">{hidden.rowCount}</span>;
+  return (
+    <span class={`hidden-rows${hidden.hasError ? " has-error" : ""}`} title={said} aria-label={said} role="img">
+      {hidden.rowCount}
+    </span>
+  );
 }
 
 function PlotCell(props: RowProps) {
@@ -125,8 +165,16 @@ function PlotCell(props: RowProps) {
   const bar = barExtent(columns, row, scale);
   return (
     <div role="gridcell" class="plot">
-      {bar && <i class="bar-hit" style={{ left: `${bar.leftPx}px`, width: `${bar.widthPx}px` }} title={barTitle(columns, row)} />}
-      {eventGroups(columns, row, scale, PLOT_EDGE_PX).map((group) => <EventButton key={group.firstEvent} {...props} group={group} />)}
+      {bar && (
+        <i
+          class="bar-hit"
+          style={{ left: `${bar.leftPx}px`, width: `${bar.widthPx}px` }}
+          title={barTitle(columns, row)}
+        />
+      )}
+      {eventGroups(columns, row, scale, PLOT_EDGE_PX).map((group) => (
+        <EventButton key={group.firstEvent} {...props} group={group} />
+      ))}
     </div>
   );
 }
@@ -145,13 +193,22 @@ function groupName(columns: TraceColumns, group: EventGroup): string {
 
 function EventButton(props: RowProps & { readonly group: EventGroup }) {
   const { group, row } = props;
-  const point = (event: { currentTarget: HTMLElement }) => props.actions.onPoint({ row, group, anchor: event.currentTarget });
+  const point = (event: { currentTarget: HTMLElement }) =>
+    props.actions.onPoint({ row, group, anchor: event.currentTarget });
   const leave = () => props.actions.onPoint(null);
   const isPointed = props.pointedEvent === group.firstEvent;
   return (
-    <button type="button" class={isPointed ? "dot pointed" : "dot"} tabIndex={props.isFocused ? 0 : -1}
+    <button
+      type="button"
+      class={isPointed ? "dot pointed" : "dot"}
+      tabIndex={props.isFocused ? 0 : -1}
       style={{ left: `${group.leftPx - 7}px`, width: `${group.rightPx - group.leftPx + 14}px` }}
-      aria-label={groupName(props.columns, group)} aria-describedby={isPointed ? EVENT_POPUP_ID : undefined}
-      onMouseEnter={point} onMouseLeave={leave} onFocus={point} onBlur={leave} />
+      aria-label={groupName(props.columns, group)}
+      aria-describedby={isPointed ? EVENT_POPUP_ID : undefined}
+      onMouseEnter={point}
+      onMouseLeave={leave}
+      onFocus={point}
+      onBlur={leave}
+    />
   );
 }

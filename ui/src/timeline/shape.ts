@@ -26,10 +26,20 @@ export interface RowShape {
 }
 
 const WIDE: RowShape = {
-  isNarrow: false, heightPx: 30, barHeightPx: 12, barTopWithLabelsPx: 4, barTopPx: 9, labelBaselinePx: 26.5,
+  isNarrow: false,
+  heightPx: 30,
+  barHeightPx: 12,
+  barTopWithLabelsPx: 4,
+  barTopPx: 9,
+  labelBaselinePx: 26.5,
 };
 const NARROW: RowShape = {
-  isNarrow: true, heightPx: 52, barHeightPx: 12, barTopWithLabelsPx: 24, barTopPx: 24, labelBaselinePx: 47,
+  isNarrow: true,
+  heightPx: 52,
+  barHeightPx: 12,
+  barTopWithLabelsPx: 24,
+  barTopPx: 24,
+  labelBaselinePx: 47,
 };
 
 /** The page width under which names stand above their bars instead of beside them. */

@@ -17,7 +17,13 @@ const chosenPx = signal<number | null>(null);
 
 /** The width for names on a timeline of some width, as chosen or as usual. */
 export function nameWidthPx(widthPx: number): number {
-  return Math.round(clamp(chosenPx.value ?? Math.min(400, widthPx * SHARE_AT_FIRST), WIDTH_MIN_PX, Math.max(WIDTH_MIN_PX, widthPx * SHARE_MAX)));
+  return Math.round(
+    clamp(
+      chosenPx.value ?? Math.min(400, widthPx * SHARE_AT_FIRST),
+      WIDTH_MIN_PX,
+      Math.max(WIDTH_MIN_PX, widthPx * SHARE_MAX),
+    ),
+  );
 }
 
 /** The line. */
@@ -35,9 +41,19 @@ export function Splitter({ atPx, widthPx }: { readonly atPx: number; readonly wi
     chosenPx.value = nameWidthPx(widthPx) + by;
   };
   return (
-    <div class="splitter" role="separator" aria-orientation="vertical" aria-label={t("nameWidth")} tabIndex={0}
-      aria-valuemin={WIDTH_MIN_PX} aria-valuemax={Math.round(widthPx * SHARE_MAX)} aria-valuenow={atPx}
-      style={{ left: `${atPx}px` }} onKeyDown={press} onPointerMove={drag}
-      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)} />
+    <div
+      class="splitter"
+      role="separator"
+      aria-orientation="vertical"
+      aria-label={t("nameWidth")}
+      tabIndex={0}
+      aria-valuemin={WIDTH_MIN_PX}
+      aria-valuemax={Math.round(widthPx * SHARE_MAX)}
+      aria-valuenow={atPx}
+      style={{ left: `${atPx}px` }}
+      onKeyDown={press}
+      onPointerMove={drag}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+    />
   );
 }

@@ -41,7 +41,13 @@ interface Layout {
 }
 
 /** The timeline of one trace. */
-export function Timeline({ viewport, onSelect }: { readonly viewport: Viewport; readonly onSelect: (row: number) => void }) {
+export function Timeline({
+  viewport,
+  onSelect,
+}: {
+  readonly viewport: Viewport;
+  readonly onSelect: (row: number) => void;
+}) {
   const scroller = useRef<HTMLDivElement>(null);
   const size = useSize(scroller);
   const scrollTopPx = useSignal(0);
@@ -67,8 +73,11 @@ export function Timeline({ viewport, onSelect }: { readonly viewport: Viewport; 
           <Axis viewport={viewport} scale={layout.scale} tickCountMax={layout.tickCountMax} />
         </div>
         <div class="rows" style={{ height: `${rowCount * layout.shape.heightPx}px` }}>
-          <canvas ref={canvas} aria-hidden="true"
-            style={{ left: `${layout.nameWidthPx}px`, top: `${layout.window.first * layout.shape.heightPx}px` }} />
+          <canvas
+            ref={canvas}
+            aria-hidden="true"
+            style={{ left: `${layout.nameWidthPx}px`, top: `${layout.window.first * layout.shape.heightPx}px` }}
+          />
           <Rows viewport={viewport} layout={layout} colors={colors} pointed={pointed} onSelect={onSelect} />
           {!layout.shape.isNarrow && <Splitter atPx={layout.nameWidthPx} widthPx={size.widthPx} />}
         </div>
@@ -164,27 +173,47 @@ function Rows(props: {
   const { viewport, layout, pointed } = props;
   const select = useRef(props.onSelect);
   select.current = props.onSelect;
-  const actions = useMemo<RowActions>(() => ({
-    onFold: (row, isFolded) => viewport.setFolded(row, isFolded),
-    onSelect: (row) => select.current(row),
-    onFocus: (row) => (viewport.focusRow.value = row),
-    onPoint: (next) => (pointed.value = next),
-  }), [viewport]);
+  const actions = useMemo<RowActions>(
+    () => ({
+      onFold: (row, isFolded) => viewport.setFolded(row, isFolded),
+      onSelect: (row) => select.current(row),
+      onFocus: (row) => (viewport.focusRow.value = row),
+      onPoint: (next) => (pointed.value = next),
+    }),
+    [viewport],
+  );
   const visible = viewport.visible.value;
   const places = placesToHold(layout.window, placeOf(visible, viewport.focusRow.value), visible.length);
   const found = viewport.found.value;
   const indentPx = useMemo(() => indentStepPx(viewport.columns), [viewport]);
   return (
-    <div class="grid" role="treegrid" aria-label={t("spansOfTrace")} aria-rowcount={visible.length} aria-readonly="true"
-      style={{ "--name-width": `${layout.nameWidthPx}px`, "--indent": `${indentPx}px` }}>
+    <div
+      class="grid"
+      role="treegrid"
+      aria-label={t("spansOfTrace")}
+      aria-rowcount={visible.length}
+      aria-readonly="true"
+      style={{ "--name-width": `${layout.nameWidthPx}px`, "--indent": `${indentPx}px` }}
+    >
       {places.map((place) => {
         const row = at(visible, place);
         return (
-          <Row key={row} row={row} place={place} columns={viewport.columns} scale={layout.scale} shape={layout.shape}
-            colors={props.colors} isDark={isDark.value} isFolded={viewport.folded.value.has(row)}
-            isFocused={viewport.focusRow.value === row} isSelected={viewport.selectedRow.value === row}
+          <Row
+            key={row}
+            row={row}
+            place={place}
+            columns={viewport.columns}
+            scale={layout.scale}
+            shape={layout.shape}
+            colors={props.colors}
+            isDark={isDark.value}
+            isFolded={viewport.folded.value.has(row)}
+            isFocused={viewport.focusRow.value === row}
+            isSelected={viewport.selectedRow.value === row}
             isFound={found === null ? null : found.has(row)}
-            pointedEvent={pointed.value?.row === row ? pointed.value.group.firstEvent : -1} actions={actions} />
+            pointedEvent={pointed.value?.row === row ? pointed.value.group.firstEvent : -1}
+            actions={actions}
+          />
         );
       })}
       {pointed.value && <EventPopup columns={viewport.columns} pointed={pointed.value} />}

@@ -147,7 +147,12 @@ export class Viewport {
 
   #rowHas(row: number, isWanted: readonly boolean[]): boolean {
     const { columns } = this;
-    if (isWanted[at(columns.name, row)] || isWanted[columns.service[row] ?? -1] || isWanted[columns.clientService[row] ?? -1]) return true;
+    if (
+      isWanted[at(columns.name, row)] ||
+      isWanted[columns.service[row] ?? -1] ||
+      isWanted[columns.clientService[row] ?? -1]
+    )
+      return true;
     for (let event = at(columns.eventFirst, row); event < at(columns.eventFirst, row + 1); event += 1) {
       if (isWanted[at(columns.eventDetail, event)]) return true;
     }

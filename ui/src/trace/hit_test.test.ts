@@ -4,11 +4,13 @@ import { traceColumns } from "./columns";
 import { BAR_MIN_PX, barExtent, eventGroups, fitLabels, serverExtent } from "./hit_test";
 import { traceOf } from "./trace_dsl";
 
-const COLUMNS = traceColumns(traceOf(`
+const COLUMNS = traceColumns(
+  traceOf(`
   server call 0..1000 from=client@200..600 *0:first *3:second *500:middle *1001:late
   a tiny 500..500
   a none -
-`));
+`),
+);
 const SCALE = new TimeScale({ startNs: 0, endNs: 1_000_000 }, 12, 1000);
 
 describe("bars", () => {
@@ -27,7 +29,11 @@ describe("bars", () => {
 describe("dots", () => {
   test("dots too close to point at apart share a button", () => {
     const groups = eventGroups(COLUMNS, 0, SCALE, 12);
-    expect(groups.map((group) => [group.firstEvent, group.eventCount])).toEqual([[0, 2], [2, 1], [3, 1]]);
+    expect(groups.map((group) => [group.firstEvent, group.eventCount])).toEqual([
+      [0, 2],
+      [2, 1],
+      [3, 1],
+    ]);
   });
 
   test("an event a microsecond past the end is not lost", () => {
@@ -44,7 +50,11 @@ describe("labels", () => {
   const widthOf = (text: string) => text.length * 10;
 
   test("a label that would run into the one before is left out", () => {
-    const wanted = [{ text: "abcd", leftPx: 0 }, { text: "ef", leftPx: 30 }, { text: "gh", leftPx: 60 }];
+    const wanted = [
+      { text: "abcd", leftPx: 0 },
+      { text: "ef", leftPx: 30 },
+      { text: "gh", leftPx: 60 },
+    ];
     expect(fitLabels(wanted, 1000, widthOf).map((label) => label.text)).toEqual(["abcd", "gh"]);
   });
 

@@ -13,9 +13,18 @@ export function traceOf(text: string): TraceAnswer {
   const strings: string[] = [];
   const index = (value: string) => (strings.includes(value) ? strings.indexOf(value) : strings.push(value) - 1);
   const rows = {
-    spanId: [] as string[], parent: [] as number[], depth: [] as number[], name: [] as number[], service: [] as number[],
-    clientService: [] as number[], kind: [] as number[], startNs: [] as (number | null)[], durationNs: [] as (number | null)[],
-    serverStartNs: [] as (number | null)[], serverDurationNs: [] as (number | null)[], flags: [] as number[],
+    spanId: [] as string[],
+    parent: [] as number[],
+    depth: [] as number[],
+    name: [] as number[],
+    service: [] as number[],
+    clientService: [] as number[],
+    kind: [] as number[],
+    startNs: [] as (number | null)[],
+    durationNs: [] as (number | null)[],
+    serverStartNs: [] as (number | null)[],
+    serverDurationNs: [] as (number | null)[],
+    flags: [] as number[],
   };
   const events = { row: [] as number[], offsetNs: [] as number[], label: [] as number[], detail: [] as number[] };
   const indents = lines.map((line) => line.search(/\S/));
@@ -24,7 +33,10 @@ export function traceOf(text: string): TraceAnswer {
     const depth = ((indents[row] ?? 0) - base) / 2;
     const [service = "", name = "", times = "", ...rest] = line.trim().split(" ");
     const [start, end] = span(times);
-    const caller = rest.find((word) => word.startsWith("from="))?.slice(5).split("@");
+    const caller = rest
+      .find((word) => word.startsWith("from="))
+      ?.slice(5)
+      .split("@");
     const [serverStart, serverEnd] = span(caller?.[1] ?? "");
     rows.spanId.push((row + 1).toString(16).padStart(16, "0"));
     rows.parent.push(rows.depth.lastIndexOf(depth - 1));
@@ -47,9 +59,19 @@ export function traceOf(text: string): TraceAnswer {
     }
   });
   return {
-    traceId: "0000000000000001", startNs: "1700000000000000000", durationNs: null, spanCount: lines.length,
-    receivedSpanCount: lines.length, errorCount: 0, isSkewCorrected: false, corrections: [], hasRoot: true,
-    services: [], strings, rows, events,
+    traceId: "0000000000000001",
+    startNs: "1700000000000000000",
+    durationNs: null,
+    spanCount: lines.length,
+    receivedSpanCount: lines.length,
+    errorCount: 0,
+    isSkewCorrected: false,
+    corrections: [],
+    hasRoot: true,
+    services: [],
+    strings,
+    rows,
+    events,
   };
 }
 

@@ -3,14 +3,16 @@ import { traceColumns } from "./columns";
 import { traceOf } from "./trace_dsl";
 import { ancestors, foldableRows, hasChildren, nextRow, placeOf, under, visibleRows } from "./tree";
 
-const COLUMNS = traceColumns(traceOf(`
+const COLUMNS = traceColumns(
+  traceOf(`
   a root 0..100
     b left 0..50
       c leaf 0..10
       c leaf 10..20 !
     b right 50..100
   z orphan 0..5 ?
-`));
+`),
+);
 
 describe("tree", () => {
   test("all rows are visible at first", () => {

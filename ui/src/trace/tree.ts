@@ -12,7 +12,7 @@ export function hasChildren(columns: TraceColumns, row: number): boolean {
 export function visibleRows(columns: TraceColumns, folded: ReadonlySet<number>): Int32Array {
   const rows = new Int32Array(columns.rowCount);
   let count = 0;
-  for (let row = 0; row < columns.rowCount; ) {
+  for (let row = 0; row < columns.rowCount;) {
     rows[count] = row;
     count += 1;
     row = folded.has(row) ? at(columns.subtreeEnd, row) : row + 1;

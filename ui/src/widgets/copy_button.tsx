@@ -24,7 +24,12 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
     }
   };
   return (
-    <button type="button" class="quiet copy" aria-label={said === null ? `${t("copy")}: ${what}` : t(said)} onClick={copy}>
+    <button
+      type="button"
+      class="quiet copy"
+      aria-label={said === null ? `${t("copy")}: ${what}` : t(said)}
+      onClick={copy}
+    >
       <span aria-live="polite">{said === null ? t("copy") : t(said)}</span>
     </button>
   );

@@ -9,7 +9,9 @@ export function Failure({ error, onRetry }: { readonly error: ApiError; readonly
     <div class="failure" role="alert">
       <p>{error.status === 0 ? t("unreachable") : t("refused", { status: error.status })}</p>
       <pre>{error.message}</pre>
-      <button type="button" onClick={onRetry}>{t("tryAgain")}</button>
+      <button type="button" onClick={onRetry}>
+        {t("tryAgain")}
+      </button>
     </div>
   );
 }

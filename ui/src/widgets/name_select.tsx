@@ -15,9 +15,17 @@ export function NameSelect(props: {
   return (
     <label class="field">
       <span>{props.label}</span>
-      <select value={props.value} disabled={props.isDisabled === true} onChange={(event) => props.onPick(event.currentTarget.value)}>
+      <select
+        value={props.value}
+        disabled={props.isDisabled === true}
+        onChange={(event) => props.onPick(event.currentTarget.value)}
+      >
         <option value="">{props.any}</option>
-        {names.map((name) => <option key={name} value={name}>{showUnseen(name)}</option>)}
+        {names.map((name) => (
+          <option key={name} value={name}>
+            {showUnseen(name)}
+          </option>
+        ))}
       </select>
     </label>
   );

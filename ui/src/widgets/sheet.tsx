@@ -5,7 +5,12 @@ import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n";
 
 /** The dialog, open as long as it is drawn. */
-export function Sheet(props: { readonly title: string; readonly onClose: () => void; readonly actions?: ComponentChildren; readonly children: ComponentChildren }) {
+export function Sheet(props: {
+  readonly title: string;
+  readonly onClose: () => void;
+  readonly actions?: ComponentChildren;
+  readonly children: ComponentChildren;
+}) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const clickOutside = (event: MouseEvent) => {
@@ -16,9 +21,13 @@ export function Sheet(props: { readonly title: string; readonly onClose: () => v
       <header>
         <h2 id="sheet-title">{props.title}</h2>
         {props.actions}
-        <button type="button" class="quiet close" aria-label={t("close")} onClick={props.onClose}>×</button>
+        <button type="button" class="quiet close" aria-label={t("close")} onClick={props.onClose}>
+          ×
+        </button>
       </header>
-      <div class="sheet-body" tabIndex={0} role="group" aria-labelledby="sheet-title">{props.children}</div>
+      <div class="sheet-body" tabIndex={0} role="group" aria-labelledby="sheet-title">
+        {props.children}
+      </div>
     </dialog>
   );
 }

@@ -8,6 +8,11 @@ export function ValueText({ text }: { readonly text: string }) {
   const laidOut = layOutJson(text);
   if (laidOut !== null) return <pre class="value">{laidOut}</pre>;
   const target = linkTarget(text);
-  if (target !== null) return <a class="value" href={target} title={target} rel="noopener noreferrer" target="_blank">{text}</a>;
+  if (target !== null)
+    return (
+      <a class="value" href={target} title={target} rel="noopener noreferrer" target="_blank">
+        {text}
+      </a>
+    );
   return text.includes("\n") ? <pre class="value">{text}</pre> : <bdi class="value">{text}</bdi>;
 }

@@ -19,18 +19,51 @@ export function Graph(props: { readonly links: readonly DependencyLink[]; readon
   const mostCalls = props.links.reduce((most, link) => Math.max(most, link.callCount), 1);
   return (
     <div class="graph-box">
-      <svg class="graph" role="group" aria-label={t("graph")} width={layout.width} height={layout.height}
-        viewBox={`0 0 ${layout.width} ${layout.height}`}>
+      <svg
+        class="graph"
+        role="group"
+        aria-label={t("graph")}
+        width={layout.width}
+        height={layout.height}
+        viewBox={`0 0 ${layout.width} ${layout.height}`}
+      >
         <defs>
-          <marker id="arrow" viewBox="0 0 8 8" refX="1" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">
+          <marker
+            id="arrow"
+            viewBox="0 0 8 8"
+            refX="1"
+            refY="4"
+            markerWidth="8"
+            markerHeight="8"
+            markerUnits="userSpaceOnUse"
+            orient="auto"
+          >
             <path d="M0 0L8 4L0 8z" class="arrow-head" />
           </marker>
-          <marker id="arrow-error" viewBox="0 0 8 8" refX="1" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">
+          <marker
+            id="arrow-error"
+            viewBox="0 0 8 8"
+            refX="1"
+            refY="4"
+            markerWidth="8"
+            markerHeight="8"
+            markerUnits="userSpaceOnUse"
+            orient="auto"
+          >
             <path d="M0 0L8 4L0 8z" class="arrow-head has-error" />
           </marker>
         </defs>
-        {layout.edges.map((edge) => <Edge key={`${edge.link.parent}\n${edge.link.child}`} edge={edge} mostCalls={mostCalls} target={props.target} />)}
-        {layout.nodes.map((node) => <Node key={node.name} node={node} target={props.target} />)}
+        {layout.edges.map((edge) => (
+          <Edge
+            key={`${edge.link.parent}\n${edge.link.child}`}
+            edge={edge}
+            mostCalls={mostCalls}
+            target={props.target}
+          />
+        ))}
+        {layout.nodes.map((node) => (
+          <Node key={node.name} node={node} target={props.target} />
+        ))}
       </svg>
     </div>
   );
@@ -45,8 +78,16 @@ function Edge({ edge, mostCalls, target }: { edge: PlacedEdge; mostCalls: number
     <a href={target(link)} class={hasError ? "edge has-error" : "edge"} aria-label={callText(link)}>
       <title>{callText(link)}</title>
       <path class="edge-hit" d={edge.path} />
-      <path class="edge-line" d={edge.path} stroke-width={width} marker-end={hasError ? "url(#arrow-error)" : "url(#arrow)"} />
-      <text x={edge.labelX} y={edge.labelY - 5} text-anchor="middle">{formatCount(link.callCount)}{hasError ? ` (${formatCount(link.errorCount)})` : ""}</text>
+      <path
+        class="edge-line"
+        d={edge.path}
+        stroke-width={width}
+        marker-end={hasError ? "url(#arrow-error)" : "url(#arrow)"}
+      />
+      <text x={edge.labelX} y={edge.labelY - 5} text-anchor="middle">
+        {formatCount(link.callCount)}
+        {hasError ? ` (${formatCount(link.errorCount)})` : ""}
+      </text>
     </a>
   );
 }
@@ -57,7 +98,14 @@ function Node({ node, target }: { node: PlacedNode; target: LinkTarget }) {
     <a href={target(node.name)} class="node" aria-label={t("tracesOf", { service: name })}>
       <title>{name}</title>
       <rect x={node.x} y={node.y} width={node.width} height={NODE_HEIGHT_PX} rx="6" />
-      <text x={node.x + node.width / 2} y={node.y + NODE_HEIGHT_PX / 2} text-anchor="middle" dominant-baseline="central">{shorten(name, NAME_LEN_MAX)}</text>
+      <text
+        x={node.x + node.width / 2}
+        y={node.y + NODE_HEIGHT_PX / 2}
+        text-anchor="middle"
+        dominant-baseline="central"
+      >
+        {shorten(name, NAME_LEN_MAX)}
+      </text>
     </a>
   );
 }

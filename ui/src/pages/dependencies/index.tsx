@@ -8,8 +8,9 @@ import { parseLookbackMs } from "../../base/time";
 import { t } from "../../i18n";
 import { parameters, setParameters } from "../../shell/location";
 import { Failure } from "../../widgets/failure";
-import { lookbackName } from "../search/form";
-import { DEFAULT_SEARCH, LOOKBACKS, searchAddress } from "../search/state";
+import { LookbackSelect } from "../../widgets/lookback_select";
+import { TextField } from "../../widgets/text_field";
+import { DEFAULT_SEARCH, searchAddress } from "../search/state";
 import { Graph, LINKS_DRAWN_MAX } from "./graph";
 import { LinkTable } from "./table";
 
@@ -30,31 +31,38 @@ export function DependenciesPage() {
     document.title = `${t("dependencies")} · Spandrel`;
   });
   const links = useMemo(() => (answer.state === "ready" ? filtered(answer.data.links, wanted) : []), [answer, wanted]);
-  const lookbacks = [...new Set([...LOOKBACKS, lookback])];
   return (
     <main id="main" class="page dependencies-page" tabIndex={-1}>
       <div class="page-head">
         <h1>{t("dependencies")}</h1>
-        <label class="field">
-          <span>{t("lookback")}</span>
-          <select value={lookback} onChange={(event) => setParameters({ lookback: event.currentTarget.value })}>
-            {lookbacks.map((text) => <option key={text} value={text}>{lookbackName(text)}</option>)}
-          </select>
-        </label>
-        <label class="field">
-          <span>{t("service")}</span>
-          <input type="search" value={wanted} placeholder={t("filterServices")} maxLength={200} spellcheck={false}
-            onInput={(event) => setParameters({ filter: event.currentTarget.value || null })} />
-        </label>
-        <button type="button" onClick={() => setTurn(turn + 1)}>{t("refresh")}</button>
+        <LookbackSelect value={lookback} offered={lookback} onPick={(picked) => setParameters({ lookback: picked })} />
+        <TextField
+          label={t("service")}
+          value={wanted}
+          placeholder={t("filterServices")}
+          lengthMax={200}
+          onType={(text) => setParameters({ filter: text || null })}
+        />
+        <button type="button" onClick={() => setTurn(turn + 1)}>
+          {t("refresh")}
+        </button>
       </div>
-      {answer.state === "loading" && <p class="loading" role="status">{t("loading")}</p>}
+      {answer.state === "loading" && (
+        <p class="loading" role="status">
+          {t("loading")}
+        </p>
+      )}
       {answer.state === "failed" && <Failure error={answer.error} onRetry={() => setTurn(turn + 1)} />}
       {answer.state === "ready" && links.length === 0 && (
-        <section class="nothing" role="status"><h2>{t("noLinks")}</h2><p>{t("noLinksHow")}</p></section>
+        <section class="nothing" role="status">
+          <h2>{t("noLinks")}</h2>
+          <p>{t("noLinksHow")}</p>
+        </section>
       )}
       {links.length > LINKS_DRAWN_MAX && <p class="muted">{t("tooManyLinks", { count: LINKS_DRAWN_MAX })}</p>}
-      {links.length > 0 && links.length <= LINKS_DRAWN_MAX && <Graph links={links} target={(of) => tracesAddress(of, lookbackMs)} />}
+      {links.length > 0 && links.length <= LINKS_DRAWN_MAX && (
+        <Graph links={links} target={(of) => tracesAddress(of, lookbackMs)} />
+      )}
       {links.length > 0 && <LinkTable links={links} target={(of) => tracesAddress(of, lookbackMs)} />}
     </main>
   );
@@ -62,10 +70,13 @@ export function DependenciesPage() {
 
 function filtered(links: readonly DependencyLink[], wanted: string): readonly DependencyLink[] {
   const text = wanted.trim();
-  return text === "" ? links : links.filter((link) => containsText(link.parent, text) || containsText(link.child, text));
+  return text === ""
+    ? links
+    : links.filter((link) => containsText(link.parent, text) || containsText(link.child, text));
 }
 
 function tracesAddress(of: DependencyLink | string, lookbackMs: number): string {
-  const services = typeof of === "string" ? { serviceName: of } : { serviceName: of.parent, alsoService: of.child, limit: LINK_LIMIT };
+  const services =
+    typeof of === "string" ? { serviceName: of } : { serviceName: of.parent, alsoService: of.child, limit: LINK_LIMIT };
   return searchAddress({ ...DEFAULT_SEARCH, ...services, lookbackMs });
 }

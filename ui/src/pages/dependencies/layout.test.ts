@@ -14,7 +14,10 @@ function links(text: string): DependencyLink[] {
 function layersOf(text: string): string {
   const columns = new Map<number, string[]>();
   for (const node of layoutGraph(links(text)).nodes) columns.set(node.x, [...(columns.get(node.x) ?? []), node.name]);
-  return [...columns].sort((a, b) => a[0] - b[0]).map(([, names]) => names.sort().join(",")).join(" | ");
+  return [...columns]
+    .sort((a, b) => a[0] - b[0])
+    .map(([, names]) => names.sort().join(","))
+    .join(" | ");
 }
 
 describe("layout", () => {
@@ -47,7 +50,9 @@ describe("layout", () => {
 
   test("the order of the links does not matter", () => {
     const forward = links("web>cart cart>db web>auth auth>db db>web");
-    expect(layoutGraph([...forward].reverse()).nodes.toSorted(byName)).toEqual(layoutGraph(forward).nodes.toSorted(byName));
+    expect(layoutGraph([...forward].reverse()).nodes.toSorted(byName)).toEqual(
+      layoutGraph(forward).nodes.toSorted(byName),
+    );
   });
 
   test("nothing is laid out as nothing", () => {

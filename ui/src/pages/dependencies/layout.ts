@@ -83,7 +83,12 @@ function forwardLinks(names: readonly string[], links: readonly DependencyLink[]
   return forward;
 }
 
-function walk(start: string, callees: ReadonlyMap<string, string[]>, state: Map<string, "open" | "done">, forward: Pair[]): void {
+function walk(
+  start: string,
+  callees: ReadonlyMap<string, string[]>,
+  state: Map<string, "open" | "done">,
+  forward: Pair[],
+): void {
   const stack = [{ name: start, next: 0 }];
   state.set(start, "open");
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
@@ -106,7 +111,7 @@ function walk(start: string, callees: ReadonlyMap<string, string[]>, state: Map<
 function depths(names: readonly string[], forward: readonly Pair[]): Map<string, number> {
   const depth = new Map(names.map((name) => [name, 0]));
   // Without circles the longest path has fewer links than there are names, so this ends.
-  for (let isChanged = true; isChanged; ) {
+  for (let isChanged = true; isChanged;) {
     isChanged = false;
     for (const [caller, callee] of forward) {
       const wanted = (depth.get(caller) ?? 0) + 1;
@@ -147,12 +152,18 @@ function order(layers: string[][], hops: readonly Pair[]): void {
   const callers = neighbours(hops.map(([caller, callee]) => [callee, caller] as const));
   const callees = neighbours(hops);
   const position = new Map<string, number>();
-  const settle = (names: readonly string[]) => names.forEach((name, index) => position.set(name, index - names.length / 2));
+  const settle = (names: readonly string[]) =>
+    names.forEach((name, index) => position.set(name, index - names.length / 2));
   layers.forEach(settle);
   for (let round = 0; round < ORDER_ROUNDS; round += 1) {
     const isRightward = round % 2 === 0;
     for (const names of isRightward ? layers : [...layers].reverse()) {
-      const weight = new Map(names.map((name) => [name, mean((isRightward ? callers : callees).get(name), position) ?? position.get(name) ?? 0]));
+      const weight = new Map(
+        names.map((name) => [
+          name,
+          mean((isRightward ? callers : callees).get(name), position) ?? position.get(name) ?? 0,
+        ]),
+      );
       names.sort((a, b) => (weight.get(a) ?? 0) - (weight.get(b) ?? 0) || (a < b ? -1 : 1));
       settle(names);
     }
@@ -205,8 +216,16 @@ function place(layers: readonly (readonly string[])[], links: readonly Dependenc
     lanes += 1;
     return [backEdge(link, from, to, bottom + lanes * LANE_PX)];
   });
-  const height = bottom + (lanes > 0 ? (lanes + 1) * LANE_PX : EDGE_PX) + (edges.some((edge) => edge.link.parent === edge.link.child) ? LANE_PX : 0);
-  return { nodes: [...nodes.values()].filter((node) => !isPass.has(node.name)), edges, width: Math.max(0, x - LAYER_GAP_PX) + EDGE_PX, height };
+  const height =
+    bottom +
+    (lanes > 0 ? (lanes + 1) * LANE_PX : EDGE_PX) +
+    (edges.some((edge) => edge.link.parent === edge.link.child) ? LANE_PX : 0);
+  return {
+    nodes: [...nodes.values()].filter((node) => !isPass.has(node.name)),
+    edges,
+    width: Math.max(0, x - LAYER_GAP_PX) + EDGE_PX,
+    height,
+  };
 }
 
 function through(passes: Passes, link: DependencyLink, nodes: ReadonlyMap<string, PlacedNode>): PlacedNode[] {
@@ -214,7 +233,12 @@ function through(passes: Passes, link: DependencyLink, nodes: ReadonlyMap<string
 }
 
 /** A curve from a caller to the right, level where it passes a layer. */
-function forwardEdge(link: DependencyLink, from: PlacedNode, to: PlacedNode, passed: readonly PlacedNode[]): PlacedEdge {
+function forwardEdge(
+  link: DependencyLink,
+  from: PlacedNode,
+  to: PlacedNode,
+  passed: readonly PlacedNode[],
+): PlacedEdge {
   const middle = NODE_HEIGHT_PX / 2;
   let x = from.x + from.width;
   let y = from.y + middle;

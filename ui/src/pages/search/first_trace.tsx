@@ -31,8 +31,16 @@ export function FirstTrace({ onArrival }: { readonly onArrival: () => void }) {
       <p>{t("firstTraceHow")}</p>
       <div ref={tabs} class="tabs" role="tablist" aria-label={t("client")} onKeyDown={step}>
         {ways.map((one, index) => (
-          <button key={one.id} type="button" role="tab" id={`tab-${one.id}`} aria-selected={index === chosen}
-            aria-controls="first-trace-code" tabIndex={index === chosen ? 0 : -1} onClick={() => setChosen(index)}>
+          <button
+            key={one.id}
+            type="button"
+            role="tab"
+            id={`tab-${one.id}`}
+            aria-selected={index === chosen}
+            aria-controls="first-trace-code"
+            tabIndex={index === chosen ? 0 : -1}
+            onClick={() => setChosen(index)}
+          >
             {one.title}
           </button>
         ))}
@@ -43,7 +51,10 @@ export function FirstTrace({ onArrival }: { readonly onArrival: () => void }) {
           <pre tabIndex={0}>{way.code}</pre>
         </div>
       )}
-      <p class="waiting" role="status"><i aria-hidden="true" />{t("waiting")}</p>
+      <p class="waiting" role="status">
+        <i aria-hidden="true" />
+        {t("waiting")}
+      </p>
     </section>
   );
 }

@@ -3,13 +3,23 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { addresses, freshResource } from "../../api/client";
 import type { ServicesAnswer, TracesAnswer } from "../../api/types";
-import { t } from "../../i18n";
+import { lookbackText } from "../../base/time";
+import { lookbackName, t } from "../../i18n";
 import { go, parameters } from "../../shell/location";
 import { Failure } from "../../widgets/failure";
 import { FirstTrace } from "./first_trace";
-import { lookbackName, SearchForm } from "./form";
+import { SearchForm } from "./form";
 import { Results } from "./results";
-import { askedParameters, DEFAULT_SEARCH, isUnconditional, lookbackText, readSearch, searchAddress, withAlsoService, type SearchState, type SortKey } from "./state";
+import {
+  askedParameters,
+  DEFAULT_SEARCH,
+  isUnconditional,
+  readSearch,
+  searchAddress,
+  withAlsoService,
+  type SearchState,
+  type SortKey,
+} from "./state";
 
 /** The page. What is searched for is in the address; the page has no state of its own. */
 export function SearchPage() {
@@ -36,17 +46,29 @@ export function SearchPage() {
   };
   const found = traces.state === "ready" ? withAlsoService(traces.data.traces, state.alsoService) : [];
   const known = services.state === "ready" ? services.data.services : [];
-  const isStoreEmpty = services.state === "ready" && known.length === 0 && traces.state === "ready" && traces.data.traces.length === 0;
+  const isStoreEmpty =
+    services.state === "ready" && known.length === 0 && traces.state === "ready" && traces.data.traces.length === 0;
   return (
     <main id="main" class="page search-page" tabIndex={-1}>
       <h1 class="unseen">{t("search")}</h1>
       <SearchForm state={state} services={known} onFind={find} />
       {services.state === "failed" && <Failure error={services.error} onRetry={() => setTurn(turn + 1)} />}
-      {traces.state === "loading" && <p class="loading" role="status">{t("searching")}</p>}
-      {traces.state === "failed" && services.state !== "failed" && <Failure error={traces.error} onRetry={() => setTurn(turn + 1)} />}
+      {traces.state === "loading" && (
+        <p class="loading" role="status">
+          {t("searching")}
+        </p>
+      )}
+      {traces.state === "failed" && services.state !== "failed" && (
+        <Failure error={traces.error} onRetry={() => setTurn(turn + 1)} />
+      )}
       {isStoreEmpty && <FirstTrace onArrival={() => setTurn(turn + 1)} />}
       {traces.state === "ready" && found.length > 0 && (
-        <Results traces={found} isMore={traces.data.traces.length >= traces.data.limit || traces.data.isCut === true} state={state} onSort={sort} />
+        <Results
+          traces={found}
+          isMore={traces.data.traces.length >= traces.data.limit || traces.data.isCut === true}
+          state={state}
+          onSort={sort}
+        />
       )}
       {traces.state === "ready" && found.length === 0 && !isStoreEmpty && <NothingFound state={state} onFind={find} />}
     </main>
@@ -63,10 +85,15 @@ function NothingFound({ state, onFind }: { state: SearchState; onFind: (next: Se
       <p>{state.endTsMs === null ? lookbackName(lookbackText(state.lookbackMs)) : t("lookback.custom")}</p>
       <div class="ways-out">
         {isShort && (
-          <button type="button" onClick={() => onFind({ ...state, endTsMs: null, lookbackMs: WEEK_MS })}>{t("lookWeekBack")}</button>
+          <button type="button" onClick={() => onFind({ ...state, endTsMs: null, lookbackMs: WEEK_MS })}>
+            {t("lookWeekBack")}
+          </button>
         )}
         {!isUnconditional(state) && (
-          <button type="button" onClick={() => onFind({ ...DEFAULT_SEARCH, lookbackMs: state.lookbackMs, endTsMs: state.endTsMs })}>
+          <button
+            type="button"
+            onClick={() => onFind({ ...DEFAULT_SEARCH, lookbackMs: state.lookbackMs, endTsMs: state.endTsMs })}
+          >
             {t("dropConditions")}
           </button>
         )}

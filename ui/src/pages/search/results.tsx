@@ -32,13 +32,21 @@ export function Results(props: {
       <table role="table" aria-labelledby="results-title">
         <thead role="rowgroup">
           <tr role="row">
-            <th role="columnheader" scope="col">{t("trace")}</th>
-            {SORT_KEYS.map((key) => <SortHeader key={key} by={key} state={state} onSort={props.onSort} />)}
-            <th role="columnheader" scope="col">{t("services")}</th>
+            <th role="columnheader" scope="col">
+              {t("trace")}
+            </th>
+            {SORT_KEYS.map((key) => (
+              <SortHeader key={key} by={key} state={state} onSort={props.onSort} />
+            ))}
+            <th role="columnheader" scope="col">
+              {t("services")}
+            </th>
           </tr>
         </thead>
         <tbody role="rowgroup">
-          {sorted.map((trace) => <ResultRow key={trace.traceId} trace={trace} longestNs={longestNs} />)}
+          {sorted.map((trace) => (
+            <ResultRow key={trace.traceId} trace={trace} longestNs={longestNs} />
+          ))}
         </tbody>
       </table>
     </section>
@@ -52,7 +60,9 @@ function SortHeader({ by, state, onSort }: { by: SortKey; state: SearchState; on
     <th role="columnheader" scope="col" class={`sort-${by}`} aria-sort={order}>
       <button type="button" onClick={() => onSort(by)}>
         {t(`column.${by}`)}
-        <span aria-hidden="true" class="arrow">{isSorted ? (state.isAscending ? "▲" : "▼") : ""}</span>
+        <span aria-hidden="true" class="arrow">
+          {isSorted ? (state.isAscending ? "▲" : "▼") : ""}
+        </span>
       </button>
     </th>
   );
@@ -63,22 +73,34 @@ function ResultRow({ trace, longestNs }: { trace: TraceSummary; longestNs: numbe
     <tr role="row" class={trace.errorCount > 0 ? "has-error" : undefined}>
       <td role="cell" class="what">
         <a href={tracePath(trace.traceId)}>
-          <b>{rootText(trace)}</b>{" "}
-          <span>{trace.rootName === null ? "" : showUnseen(trace.rootName)}</span>
+          <b>{rootText(trace)}</b> <span>{trace.rootName === null ? "" : showUnseen(trace.rootName)}</span>
         </a>
         <code>{trace.traceId}</code>
       </td>
-      <td role="cell" class="start"><Start startNs={trace.startNs} /></td>
+      <td role="cell" class="start">
+        <Start startNs={trace.startNs} />
+      </td>
       <td role="cell" class="duration">
         <span>{trace.durationNs === null ? "–" : formatDuration(trace.durationNs)}</span>
-        <span class="bar" aria-hidden="true"><i style={{ width: `${(100 * (trace.durationNs ?? 0)) / longestNs}%` }} /></span>
+        <span class="bar" aria-hidden="true">
+          <i style={{ width: `${(100 * (trace.durationNs ?? 0)) / longestNs}%` }} />
+        </span>
       </td>
-      <td role="cell" class="count spans">{formatCount(trace.spanCount)}<span class="unit"> {t("column.spans")}</span></td>
+      <td role="cell" class="count spans">
+        {formatCount(trace.spanCount)}
+        <span class="unit"> {t("column.spans")}</span>
+      </td>
       <td role="cell" class="count errors">
-        {trace.errorCount > 0 ? <span class="error-mark">{formatCount(trace.errorCount)}</span> : <span class="none">0</span>}
+        {trace.errorCount > 0 ? (
+          <span class="error-mark">{formatCount(trace.errorCount)}</span>
+        ) : (
+          <span class="none">0</span>
+        )}
         <span class="unit"> {t("column.errors")}</span>
       </td>
-      <td role="cell" class="services"><Services trace={trace} /></td>
+      <td role="cell" class="services">
+        <Services trace={trace} />
+      </td>
     </tr>
   );
 }
@@ -94,7 +116,14 @@ function Start({ startNs }: { startNs: string | null }) {
   if (startNs === null || wall === null) return <>–</>;
   const age = ago(toMs(startNs), Date.now());
   const text = t(age.count === 1 ? `ago.${age.unit}` : `ago.${age.unit}s`, { count: age.count });
-  return <time dateTime={wall.utc} title={wall.utc}><span>{text}</span> <small>{wall.date} {wall.time.slice(0, 12)}</small></time>;
+  return (
+    <time dateTime={wall.utc} title={wall.utc}>
+      <span>{text}</span>{" "}
+      <small>
+        {wall.date} {wall.time.slice(0, 12)}
+      </small>
+    </time>
+  );
 }
 
 function Services({ trace }: { trace: TraceSummary }) {

@@ -11,8 +11,18 @@ describe("addresses", () => {
 
   test("what is written is read back", () => {
     const state = {
-      serviceName: "client", spanName: "http get", remoteServiceName: "server", alsoService: "db", annotationQuery: "error and a=b&c", minDurationUs: 10_000,
-      maxDurationUs: 2_500_000, lookbackMs: 123_456, endTsMs: 1_700_000_000_000, limit: 50, sortBy: "duration", isAscending: true,
+      serviceName: "client",
+      spanName: "http get",
+      remoteServiceName: "server",
+      alsoService: "db",
+      annotationQuery: "error and a=b&c",
+      minDurationUs: 10_000,
+      maxDurationUs: 2_500_000,
+      lookbackMs: 123_456,
+      endTsMs: 1_700_000_000_000,
+      limit: 50,
+      sortBy: "duration",
+      isAscending: true,
     } as const;
     const address = searchAddress(state);
     expect(read(address.slice(address.indexOf("?")))).toEqual(state);
@@ -20,7 +30,13 @@ describe("addresses", () => {
 
   test("Zipkin's links are understood", () => {
     const state = read("?serviceName=all&minDuration=10000&lookback=900000&endTs=1700000000000&limit=10");
-    expect([state.serviceName, state.minDurationUs, state.lookbackMs, state.endTsMs, state.limit]).toEqual(["", 10_000, 900_000, 1_700_000_000_000, 10]);
+    expect([state.serviceName, state.minDurationUs, state.lookbackMs, state.endTsMs, state.limit]).toEqual([
+      "",
+      10_000,
+      900_000,
+      1_700_000_000_000,
+      10,
+    ]);
     expect(read("?lookback=15m").lookbackMs).toBe(900_000);
   });
 
@@ -30,11 +46,15 @@ describe("addresses", () => {
 });
 
 test("a maximum alone is asked together with the least minimum", () => {
-  expect(askedParameters({ ...DEFAULT_SEARCH, maxDurationUs: 500 })).toMatchObject({ minDuration: 1, maxDuration: 500 });
+  expect(askedParameters({ ...DEFAULT_SEARCH, maxDurationUs: 500 })).toMatchObject({
+    minDuration: 1,
+    maxDuration: 500,
+  });
 });
 
 test("a second service keeps the traces that it has part in", () => {
-  const trace = (...names: string[]) => ({ services: names.map((name) => ({ name, spanCount: 1 })) }) as unknown as TraceSummary;
+  const trace = (...names: string[]) =>
+    ({ services: names.map((name) => ({ name, spanCount: 1 })) }) as unknown as TraceSummary;
   const traces = [trace("a", "b"), trace("a")];
   expect(withAlsoService(traces, "b")).toEqual([traces[0]]);
   expect(withAlsoService(traces, "")).toEqual(traces);
@@ -42,7 +62,14 @@ test("a second service keeps the traces that it has part in", () => {
 
 describe("sorting", () => {
   const trace = (traceId: string, startNs: string | null, durationNs: number | null): TraceSummary => ({
-    traceId, startNs, durationNs, rootService: null, rootName: null, spanCount: 1, errorCount: 0, services: [],
+    traceId,
+    startNs,
+    durationNs,
+    rootService: null,
+    rootName: null,
+    spanCount: 1,
+    errorCount: 0,
+    services: [],
   });
   const traces = [trace("a", "1700000000000000002", 5), trace("b", "1700000000000000001", null), trace("c", null, 9)];
 

@@ -1,7 +1,7 @@
 // What is searched for, and its form in the address. Pure. The parameter names are Zipkin's, so
 // that a link of Zipkin's UI that was redirected here still finds the same traces.
 
-import { durationUsText, parseDurationUs, parseLookbackMs } from "../../base/time";
+import { durationUsText, lookbackText, parseDurationUs, parseLookbackMs } from "../../base/time";
 import { query } from "../../base/url";
 import type { TraceSummary } from "../../api/types";
 
@@ -28,9 +28,6 @@ export interface SearchState {
   readonly sortBy: SortKey;
   readonly isAscending: boolean;
 }
-
-/** The look-backs to choose from, as the address writes them. */
-export const LOOKBACKS = ["5m", "15m", "1h", "3h", "6h", "12h", "1d", "2d", "7d", "30d"] as const;
 
 /** The numbers of results to choose from. */
 export const LIMITS = [10, 20, 50, 100, 250, 1000] as const;
@@ -91,11 +88,6 @@ function readSort(text: string | null): [SortKey, boolean] {
   return [SORT_KEYS.find((one) => one === key) ?? "start", isAscending];
 }
 
-/** Writes a look-back the short way where it is a round one. */
-export function lookbackText(lookbackMs: number): string {
-  return LOOKBACKS.find((text) => parseLookbackMs(text) === lookbackMs) ?? String(lookbackMs);
-}
-
 /** The address of a search; what is as usual is left out. */
 export function searchAddress(state: SearchState): string {
   const isUsualSort = state.sortBy === "start" && !state.isAscending;
@@ -133,8 +125,13 @@ export function askedParameters(state: SearchState): Record<string, string | num
 /** True when nothing narrows the search but time and number. */
 export function isUnconditional(state: SearchState): boolean {
   return (
-    state.serviceName === "" && state.spanName === "" && state.remoteServiceName === "" &&
-    state.alsoService === "" && state.annotationQuery === "" && state.minDurationUs === null && state.maxDurationUs === null
+    state.serviceName === "" &&
+    state.spanName === "" &&
+    state.remoteServiceName === "" &&
+    state.alsoService === "" &&
+    state.annotationQuery === "" &&
+    state.minDurationUs === null &&
+    state.maxDurationUs === null
   );
 }
 

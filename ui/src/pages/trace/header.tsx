@@ -25,14 +25,48 @@ export function TraceHeader({ trace, viewport }: { readonly trace: TraceAnswer; 
         <b>{trace.hasRoot ? showUnseen(service ?? t("unknownService")) : t("noRoot")}</b>{" "}
         <span>{trace.hasRoot ? showUnseen(name) : ""}</span>
       </h1>
-      <p class="trace-id"><code>{trace.traceId}</code><CopyButton text={trace.traceId} what={t("traceId")} /></p>
+      <p class="trace-id">
+        <code>{trace.traceId}</code>
+        <CopyButton text={trace.traceId} what={t("traceId")} />
+      </p>
       <dl class="facts">
-        <div><dt>{t("column.duration")}</dt><dd class="strong">{trace.durationNs === null ? "–" : formatDuration(trace.durationNs)}</dd></div>
-        <div><dt>{t("column.start")}</dt><dd>{wall ? <time dateTime={wall.utc} title={wall.utc}>{wall.date} {wall.time}</time> : "–"}</dd></div>
-        <div><dt>{t("column.spans")}</dt><dd>{trace.spanCount}{trace.receivedSpanCount !== trace.spanCount && <small title={t("receivedHint")}> / {trace.receivedSpanCount}</small>}</dd></div>
-        <div><dt>{t("depth")}</dt><dd>{depthOf(columns)}</dd></div>
-        <div><dt>{t("services")}</dt><dd>{trace.services.length}</dd></div>
-        <div class={trace.errorCount > 0 ? "has-error" : undefined}><dt>{t("column.errors")}</dt><dd>{trace.errorCount}</dd></div>
+        <div>
+          <dt>{t("column.duration")}</dt>
+          <dd class="strong">{trace.durationNs === null ? "–" : formatDuration(trace.durationNs)}</dd>
+        </div>
+        <div>
+          <dt>{t("column.start")}</dt>
+          <dd>
+            {wall ? (
+              <time dateTime={wall.utc} title={wall.utc}>
+                {wall.date} {wall.time}
+              </time>
+            ) : (
+              "–"
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>{t("column.spans")}</dt>
+          <dd>
+            {trace.spanCount}
+            {trace.receivedSpanCount !== trace.spanCount && (
+              <small title={t("receivedHint")}> / {trace.receivedSpanCount}</small>
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>{t("depth")}</dt>
+          <dd>{depthOf(columns)}</dd>
+        </div>
+        <div>
+          <dt>{t("services")}</dt>
+          <dd>{trace.services.length}</dd>
+        </div>
+        <div class={trace.errorCount > 0 ? "has-error" : undefined}>
+          <dt>{t("column.errors")}</dt>
+          <dd>{trace.errorCount}</dd>
+        </div>
       </dl>
       <Notes trace={trace} />
     </header>
@@ -51,7 +85,11 @@ function Notes({ trace }: { trace: TraceAnswer }) {
   return (
     <ul class="notes">
       {!trace.hasRoot && <li>{t("rootMissing", { spans: counted("spans", trace.spanCount) })}</li>}
-      {skews.length > 0 && <li>{t("skewCorrected")} {skews.map(skewText).join(", ")}</li>}
+      {skews.length > 0 && (
+        <li>
+          {t("skewCorrected")} {skews.map(skewText).join(", ")}
+        </li>
+      )}
     </ul>
   );
 }

@@ -12,7 +12,11 @@ export function HelpSheet({ onClose }: { readonly onClose: () => void }) {
         <tbody>
           {KEY_HELP.map((row) => (
             <tr key={row.text}>
-              <th scope="row">{row.keys.map((key) => <kbd key={key}>{key}</kbd>)}</th>
+              <th scope="row">
+                {row.keys.map((key) => (
+                  <kbd key={key}>{key}</kbd>
+                ))}
+              </th>
               <td>{t(row.text)}</td>
             </tr>
           ))}

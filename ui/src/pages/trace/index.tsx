@@ -34,8 +34,14 @@ export function TracePage({ traceId }: { readonly traceId: string }) {
   if (answer.state === "ready") return <LoadedTrace key={address} trace={answer.data} isRaw={isRaw} />;
   return (
     <main id="main" class="page notice" tabIndex={-1}>
-      <h1><code>{traceId}</code></h1>
-      {answer.state === "loading" && <p class="loading" role="status">{t("loading")}</p>}
+      <h1>
+        <code>{traceId}</code>
+      </h1>
+      {answer.state === "loading" && (
+        <p class="loading" role="status">
+          {t("loading")}
+        </p>
+      )}
       {answer.state === "failed" && (
         <>
           {answer.error.status === 404 && <p>{t("traceMissing")}</p>}
@@ -65,13 +71,28 @@ function LoadedTrace({ trace, isRaw }: { trace: TraceAnswer; isRaw: boolean }) {
   return (
     <main id="main" class="trace-page" tabIndex={-1}>
       <TraceHeader trace={trace} viewport={viewport} />
-      <Toolbar viewport={viewport} trace={trace} isRaw={isRaw}
+      <Toolbar
+        viewport={viewport}
+        trace={trace}
+        isRaw={isRaw}
         onRawTimes={(isWanted) => setParameters({ ...viewParameters(viewport), raw: isWanted ? "true" : null })}
-        onHelp={() => (isHelpOpen.value = true)} onJson={() => (isRawOpen.value = true)} />
+        onHelp={() => (isHelpOpen.value = true)}
+        onJson={() => (isRawOpen.value = true)}
+      />
       <div class="trace-body">
-        {viewport.columns.rowCount === 0 ? <p class="notice">{t("traceEmpty")}</p> : <Timeline viewport={viewport} onSelect={select} />}
+        {viewport.columns.rowCount === 0 ? (
+          <p class="notice">{t("traceEmpty")}</p>
+        ) : (
+          <Timeline viewport={viewport} onSelect={select} />
+        )}
         {spanId !== undefined && (
-          <SpanPanel key={spanId} address={addresses.span(trace.traceId, spanId, isRaw)} viewport={viewport} row={row} onClose={close} />
+          <SpanPanel
+            key={spanId}
+            address={addresses.span(trace.traceId, spanId, isRaw)}
+            viewport={viewport}
+            row={row}
+            onClose={close}
+          />
         )}
       </div>
       {isHelpOpen.value && <HelpSheet onClose={() => (isHelpOpen.value = false)} />}

@@ -23,7 +23,9 @@ export function RawView({ traceId, onClose }: { readonly traceId: string; readon
   const actions = (
     <>
       {text !== "" && <CopyButton text={text} what="JSON" />}
-      <a class="button" href={address} download={`${traceId}.json`}>{t("download")}</a>
+      <a class="button" href={address} download={`${traceId}.json`}>
+        {t("download")}
+      </a>
     </>
   );
   return (
@@ -31,7 +33,11 @@ export function RawView({ traceId, onClose }: { readonly traceId: string; readon
       {answer.state === "loading" && <p role="status">{t("loading")}</p>}
       {answer.state === "failed" && <Failure error={answer.error} onRetry={retry} />}
       {text.length > SHOWN_LEN_MAX && <p class="muted">{t("rawCut")}</p>}
-      {text !== "" && <pre class="raw" tabIndex={0}>{text.slice(0, SHOWN_LEN_MAX)}</pre>}
+      {text !== "" && (
+        <pre class="raw" tabIndex={0}>
+          {text.slice(0, SHOWN_LEN_MAX)}
+        </pre>
+      )}
     </Sheet>
   );
 }

@@ -21,22 +21,51 @@ export function Toolbar(props: {
     <div class="toolbar" role="toolbar" aria-label={t("tools")}>
       <Find viewport={viewport} />
       <span class="group">
-        <button type="button" onClick={() => viewport.foldAll(!isFolded)}>{t(isFolded ? "unfoldAll" : "foldAll")}</button>
+        <button type="button" onClick={() => viewport.foldAll(!isFolded)}>
+          {t(isFolded ? "unfoldAll" : "foldAll")}
+        </button>
       </span>
       <span class="group">
-        <button type="button" aria-label={t("zoomOut")} title={`${t("zoomOut")} (−)`} onClick={() => viewport.zoomBy(-1)}>−</button>
-        <button type="button" aria-label={t("zoomIn")} title={`${t("zoomIn")} (+)`} onClick={() => viewport.zoomBy(1)}>+</button>
-        <button type="button" title={`${t("zoomReset")} (0)`} disabled={!viewport.isZoomed.value} onClick={() => viewport.resetZoom()}>{t("zoomReset")}</button>
+        <button
+          type="button"
+          aria-label={t("zoomOut")}
+          title={`${t("zoomOut")} (−)`}
+          onClick={() => viewport.zoomBy(-1)}
+        >
+          −
+        </button>
+        <button type="button" aria-label={t("zoomIn")} title={`${t("zoomIn")} (+)`} onClick={() => viewport.zoomBy(1)}>
+          +
+        </button>
+        <button
+          type="button"
+          title={`${t("zoomReset")} (0)`}
+          disabled={!viewport.isZoomed.value}
+          onClick={() => viewport.resetZoom()}
+        >
+          {t("zoomReset")}
+        </button>
       </span>
       <span class="spacer" />
       <label class="switch" title={t("rawTimesHint")}>
-        <input type="checkbox" role="switch" checked={props.isRaw} onChange={(event) => props.onRawTimes(event.currentTarget.checked)} />
+        <input
+          type="checkbox"
+          role="switch"
+          checked={props.isRaw}
+          onChange={(event) => props.onRawTimes(event.currentTarget.checked)}
+        />
         {t("rawTimes")}
       </label>
       <span class="group">
-        <button type="button" onClick={props.onJson}>JSON</button>
-        <a class="button" href={addresses.rawTrace(trace.traceId)} download={`${trace.traceId}.json`}>{t("download")}</a>
-        <button type="button" aria-label={t("help")} title={`${t("help")} (?)`} onClick={props.onHelp}>?</button>
+        <button type="button" onClick={props.onJson}>
+          JSON
+        </button>
+        <a class="button" href={addresses.rawTrace(trace.traceId)} download={`${trace.traceId}.json`}>
+          {t("download")}
+        </a>
+        <button type="button" aria-label={t("help")} title={`${t("help")} (?)`} onClick={props.onHelp}>
+          ?
+        </button>
       </span>
     </div>
   );
@@ -54,13 +83,26 @@ function Find({ viewport }: { viewport: Viewport }) {
   };
   return (
     <span class="find" role="search" aria-label={t("findInTrace")}>
-      <input id={FIND_FIELD_ID} type="search" aria-label={t("findInTrace")} placeholder={`${t("findInTrace")}  /`} spellcheck={false}
-        value={viewport.wanted.value} maxLength={200} onInput={(event) => (viewport.wanted.value = event.currentTarget.value)} onKeyDown={press} />
+      <input
+        id={FIND_FIELD_ID}
+        type="search"
+        aria-label={t("findInTrace")}
+        placeholder={`${t("findInTrace")}  /`}
+        spellcheck={false}
+        value={viewport.wanted.value}
+        maxLength={200}
+        onInput={(event) => (viewport.wanted.value = event.currentTarget.value)}
+        onKeyDown={press}
+      />
       {found !== null && (
         <>
           <output aria-live="polite">{found.size}</output>
-          <button type="button" aria-label={t("foundPrevious")} disabled={found.size === 0} onClick={() => goTo(-1)}>↑</button>
-          <button type="button" aria-label={t("foundNext")} disabled={found.size === 0} onClick={() => goTo(1)}>↓</button>
+          <button type="button" aria-label={t("foundPrevious")} disabled={found.size === 0} onClick={() => goTo(-1)}>
+            ↑
+          </button>
+          <button type="button" aria-label={t("foundNext")} disabled={found.size === 0} onClick={() => goTo(1)}>
+            ↓
+          </button>
         </>
       )}
     </span>

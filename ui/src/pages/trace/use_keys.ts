@@ -1,6 +1,6 @@
 // Carries out the keyboard's commands on a trace's page.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { commandOf, type Command } from "../../timeline/keys";
 import type { Viewport } from "../../timeline/viewport";
 
@@ -24,7 +24,8 @@ export interface KeyActions {
 export function useKeys(viewport: Viewport, actions: KeyActions): void {
   const latest = useRef(actions);
   latest.current = actions;
-  useEffect(() => {
+  // Before the first paint: whoever sees the rows can already use the keys.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.defaultPrevented) return;
       const command = commandOf(event);
@@ -39,7 +40,8 @@ export function useKeys(viewport: Viewport, actions: KeyActions): void {
 
 function belongsElsewhere(target: EventTarget | null, command: Command): boolean {
   if (!(target instanceof Element)) return false;
-  if (target.closest("dialog, input, select, textarea")) return command !== "escape" || target.closest("dialog") !== null;
+  if (target.closest("dialog, input, select, textarea"))
+    return command !== "escape" || target.closest("dialog") !== null;
   // In the panel, moving keys scroll what is read there; Enter follows links and presses buttons.
   if (target.closest(".panel")) return command !== "escape" && command !== "help" && command !== "find";
   return command === "open" && target.closest("button, a, summary") !== null && !target.matches(".dot");
