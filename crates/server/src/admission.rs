@@ -3,7 +3,7 @@
 //! The charge lives as long as the request; decoding and storing happen elsewhere.
 
 use std::io::Read as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,6 +13,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::BodyExt as _;
 use spandrel_storage::{Account, Reservation};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::refusal::Refusal;
 
@@ -21,8 +22,13 @@ use crate::refusal::Refusal;
 const BODY_LEN_MAX: u64 = 64 << 20;
 /// How long a sender may take for its whole body.
 const BODY_READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// By how much an inflating body grows, and is charged, at a time.
-const INFLATE_STEP_BYTES: usize = 256 << 10;
+/// How much room an inflating body gets first; it doubles from there.
+const INFLATE_FIRST_BYTES: u64 = 64 << 10;
+/// How many bodies are inflated at once: two of the largest size fit in the requests' account,
+/// and more would only take the room from each other.
+const INFLATES_MAX: usize = 2;
+/// How much of an inflated body's room is kept for the next one.
+const INFLATE_KEPT_BYTES: usize = 1 << 20;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,25 +159,64 @@ impl From<InflateError> for Refusal {
     }
 }
 
-/// Inflates a body of any number of gzip members, charging each step before it is taken.
-/// Sizes that the sender wrote into the stream are never trusted.
+/// Turns for inflating, and the room that is used again: memory that comes and goes by the
+/// megabyte is what allocators give back late.
+#[derive(Debug)]
+pub(crate) struct Inflaters {
+    turns: Arc<Semaphore>,
+    rooms: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Default for Inflaters {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(INFLATES_MAX)), rooms: Mutex::default() }
+    }
+}
+
+impl Inflaters {
+    /// Waits for a turn, which lasts until the permit is dropped: the one who inflates has to
+    /// hold it, because the one who waits for the outcome may hang up.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes the semaphore, so a turn always comes.
+        Arc::clone(&self.turns).acquire_owned().await.ok()
+    }
+
+    /// Lends room to `work`. It is empty at first and is emptied afterwards.
+    pub(crate) fn with_room<T>(&self, work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let rooms = || self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut room = rooms().pop().unwrap_or_default();
+        let outcome = work(&mut room);
+        room.clear();
+        room.shrink_to(INFLATE_KEPT_BYTES);
+        rooms().push(room);
+        outcome
+    }
+}
+
+/// Inflates a body of any number of gzip members into `inflated`, which is empty. Room is charged before it is taken, by what
+/// is set aside and not by what is filled; sizes that the sender wrote are never trusted.
 pub(crate) fn inflate(
     compressed: &[u8],
     len_max: u64,
-    charge_step: &mut dyn FnMut(u64) -> Result<(), spandrel_storage::OverBudget>,
-) -> Result<Vec<u8>, InflateError> {
+    inflated: &mut Vec<u8>,
+    charge: &mut dyn FnMut(u64) -> Result<(), spandrel_storage::OverBudget>,
+) -> Result<(), InflateError> {
     let mut decoder = MultiGzDecoder::new(compressed);
-    let mut inflated = Vec::new();
+    let mut room: u64 = 0;
     loop {
-        charge_step(INFLATE_STEP_BYTES as u64)?;
-        let step = decoder.by_ref().take(INFLATE_STEP_BYTES as u64).read_to_end(&mut inflated);
-        let step_len = step.map_err(|_corrupt| InflateError::Corrupt)?;
-        if inflated.len() as u64 > len_max {
+        // One byte more than may be tells a body that is too large from one that just fits.
+        let grown = room.saturating_mul(2).max(INFLATE_FIRST_BYTES).min(len_max.saturating_add(1));
+        if grown <= room {
             return Err(InflateError::TooLarge { len_max });
         }
-        if step_len < INFLATE_STEP_BYTES {
-            return Ok(inflated);
+        charge(grown - room)?;
+        inflated.reserve_exact(usize::try_from(grown).unwrap_or(usize::MAX) - inflated.len());
+        let read = decoder.by_ref().take(grown - room).read_to_end(inflated);
+        let read = read.map_err(|_corrupt| InflateError::Corrupt)? as u64;
+        if read < grown - room {
+            return Ok(());
         }
+        room = grown;
     }
 }
 
@@ -187,7 +232,8 @@ mod tests {
     }
 
     fn inflated(compressed: &[u8], len_max: u64) -> Result<Vec<u8>, InflateError> {
-        inflate(compressed, len_max, &mut |_| Ok(()))
+        let mut inflated = Vec::new();
+        inflate(compressed, len_max, &mut inflated, &mut |_| Ok(())).map(|()| inflated)
     }
 
     #[test]
@@ -203,7 +249,7 @@ mod tests {
 
         let account = Account::new("test", 1 << 20);
         let mut charges = Vec::new();
-        let outcome = inflate(&bomb, u64::MAX, &mut |step| {
+        let outcome = inflate(&bomb, u64::MAX, &mut Vec::new(), &mut |step| {
             charges.push(account.reserve(step)?);
             Ok(())
         });

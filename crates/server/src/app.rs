@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use spandrel_storage::{Account, EmbeddedStore, SpanStore, Tenant};
 use tokio::sync::Semaphore;
 
+use crate::admission::Inflaters;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::metrics::{AccountsCollector, Metrics, StoreCollector};
@@ -48,6 +49,8 @@ pub(crate) struct App {
     pub(crate) is_closing: AtomicBool,
     store: Arc<OnceLock<Arc<EmbeddedStore>>>,
     queries: Semaphore,
+    /// Turns and room for inflating bodies.
+    pub(crate) inflaters: Inflaters,
 }
 
 impl App {
@@ -83,6 +86,7 @@ impl App {
             is_closing: AtomicBool::new(false),
             store,
             queries: Semaphore::new(QUERIES_MAX),
+            inflaters: Inflaters::default(),
         })
     }
 

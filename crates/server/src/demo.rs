@@ -12,6 +12,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Empty};
+use spandrel::propagation::Jaeger;
 use spandrel::reporter::ZipkinReporter;
 use spandrel::{Context, Logger, TraceId, Tracer};
 use spandrel_http::{Client, RequestExt as _, ServerLayer};
@@ -44,7 +45,9 @@ pub(crate) async fn tell(url: &str) -> anyhow::Result<TraceId> {
 /// a call share one span id.
 fn tracer(service: &str, url: &str) -> anyhow::Result<Tracer> {
     let reporter = ZipkinReporter::builder(url).batch_len_max(1).logger(LogOfServer).build()?;
-    Ok(Tracer::builder(service).reporter(reporter).shared_rpc_span(true).build())
+    let tracer = Tracer::builder(service).reporter(reporter).shared_rpc_span(true);
+    // Jaeger's header names the parent too, which a half that shares its id has to know.
+    Ok(tracer.propagator(Jaeger).build())
 }
 
 /// Starts the server: `/` redirects to `/gettime`, which tells the time.

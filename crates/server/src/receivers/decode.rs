@@ -93,8 +93,10 @@ impl RecordDecoder for StoredRequests {
             ContentEncoding::Gzip => {
                 let limit = origin.limits.iter().find(|(name, _)| name == INFLATED_LEN_LIMIT);
                 let len_max = limit.map_or(u64::MAX, |(_, len_max)| *len_max);
-                let inflated = inflate(body, len_max, &mut |_| Ok(()));
-                Cow::Owned(inflated.map_err(|error| error.to_string())?)
+                let mut inflated = Vec::new();
+                inflate(body, len_max, &mut inflated, &mut |_| Ok(()))
+                    .map_err(|error| error.to_string())?;
+                Cow::Owned(inflated)
             }
         };
         let mut spans = Vec::new();

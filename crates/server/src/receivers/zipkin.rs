@@ -105,7 +105,8 @@ async fn try_receive(
 
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0);
     let len_max = body_len_max(&app.requests);
-    let received = decode_where_it_fits(Encoded { format, encoding, len_max }, body).await?;
+    let encoded = Encoded { format, encoding, len_max };
+    let received = decode_where_it_fits(app, encoded, body).await?;
     *span_count = received.spans.len() as u64;
     app.metrics.decoded_spans.get_or_create(&labels).inc_by(*span_count);
     if received.spans.is_empty() {
@@ -144,12 +145,23 @@ struct Encoded {
     len_max: u64,
 }
 
-async fn decode_where_it_fits(encoded: Encoded, body: ReadBody) -> Result<Received, Refusal> {
+async fn decode_where_it_fits(
+    app: &Arc<App>,
+    encoded: Encoded,
+    body: ReadBody,
+) -> Result<Received, Refusal> {
     let is_plain = encoded.encoding == ContentEncoding::Identity;
+    let turn = if is_plain { None } else { app.inflaters.turn().await };
     if is_plain && body.bytes.len() <= DECODED_IN_PLACE_LEN_MAX {
-        return decode(encoded, body);
+        return decode(app, encoded, body);
     }
-    let decoding = tokio::task::spawn_blocking(move || decode(encoded, body));
+    let decoding = tokio::task::spawn_blocking({
+        let app = Arc::clone(app);
+        move || {
+            let _turn = turn;
+            decode(&app, encoded, body)
+        }
+    });
     decoding.await.unwrap_or_else(|panicked| {
         let format = encoded.format.name();
         tracing::error!(%panicked, format, "a request made the decoder panic");
@@ -157,17 +169,19 @@ async fn decode_where_it_fits(encoded: Encoded, body: ReadBody) -> Result<Receiv
     })
 }
 
-fn decode(encoded: Encoded, body: ReadBody) -> Result<Received, Refusal> {
+fn decode(app: &App, encoded: Encoded, body: ReadBody) -> Result<Received, Refusal> {
     let ReadBody { bytes, charge } = body;
     let mut spans = ChargedSpans::new(charge);
-    let inflated = match encoded.encoding {
+    match encoded.encoding {
         // An empty body is no spans, whatever its headers say.
-        ContentEncoding::Gzip if !bytes.is_empty() => {
-            inflate(&bytes, encoded.len_max, &mut |step| spans.charge(step))?.into()
+        ContentEncoding::Gzip if !bytes.is_empty() => app.inflaters.with_room(|room| {
+            inflate(&bytes, encoded.len_max, room, &mut |step| spans.charge(step))?;
+            Ok::<_, Refusal>(zipkin::decode(encoded.format, room, &mut spans)?)
+        })?,
+        ContentEncoding::Identity | ContentEncoding::Gzip => {
+            zipkin::decode(encoded.format, &bytes, &mut spans)?
         }
-        ContentEncoding::Identity | ContentEncoding::Gzip => bytes.clone(),
     };
-    zipkin::decode(encoded.format, &inflated, &mut spans)?;
     let (spans, charge) = spans.finish()?;
     Ok(Received { bytes, spans, charge })
 }

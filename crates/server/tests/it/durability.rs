@@ -18,7 +18,7 @@ use crate::http::{Answer, send};
 use crate::server::Server;
 
 /// How many times the server is killed, unless SPANDREL_KILL_ROUNDS says.
-const KILL_ROUNDS: u64 = 12;
+const KILL_ROUNDS: u64 = 20;
 /// How many times it is asked to end, under each durability.
 const TERM_ROUNDS: u64 = 3;
 /// How many senders there are, each with a connection for each request.

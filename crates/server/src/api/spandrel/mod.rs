@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::routing::get;
 use axum::{Json, Router};
+use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 use spandrel_model::trace::{Summary, Trace};
@@ -36,8 +37,19 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/traces/{trace_id}", get(trace))
         .route("/traces/{trace_id}/spans/{span_id}", get(span))
         .route("/dependencies", get(dependency_links))
-        .route("/status", get(status));
+        .route("/status", get(status))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method);
     Router::new().nest("/api/spandrel", api)
+}
+
+async fn no_such_path() -> JsonRefusal {
+    Refusal::not_found("the API has no such path: docs/api.md lists all").into()
+}
+
+async fn no_such_method(method: Method) -> JsonRefusal {
+    let message = format!("{method} does nothing here");
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", message).into()
 }
 
 async fn services(State(app): State<Arc<App>>) -> Answer<Value> {
