@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 use tokio::net::TcpListener;
 
+use crate::article::FIRST_HOP;
 use crate::server::Server;
 
 /// How long the last spans may take to be sent; far more than they need.
@@ -49,20 +50,7 @@ fn events_of(tree: &Value, row: u64) -> Vec<&str> {
     rows.iter().zip(labels).filter(|(at, _)| **at == row).map(|(_, label)| label).collect()
 }
 
-const FIRST_HOP: [&str; 11] = [
-    "GetConn",
-    "DNSStart",
-    "DNSDone",
-    "ConnectStart",
-    "ConnectDone",
-    "GotConn",
-    "WroteHeaders",
-    "WroteRequest",
-    "GotFirstResponseByte",
-    "PutIdleConn",
-    "ClosedBody",
-];
-
+/// The events of a hop on a connection that the first one left behind.
 const SECOND_HOP: [&str; 7] = [
     "GetConn",
     "GotConn",

@@ -72,7 +72,8 @@ fn events(span: &Value) -> Vec<String> {
     span["annotations"].as_array().into_iter().flatten().map(label).collect()
 }
 
-const FIRST_HOP: [&str; 11] = [
+/// The events of a hop on a new connection.
+pub(crate) const FIRST_HOP: [&str; 11] = [
     "GetConn",
     "DNSStart",
     "DNSDone",
