@@ -6,7 +6,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use http::header::{
@@ -66,9 +66,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/dependencies", get(document))
         .route("/assets/{file}", get(asset))
         .route("/favicon.ico", get(|| async { Redirect::permanent("/assets/favicon.svg") }))
-        .route("/zipkin", get(|| async { Redirect::temporary("/") }))
-        .route("/zipkin/", get(|| async { Redirect::temporary("/") }))
-        .route("/zipkin/dependency", get(|| async { Redirect::temporary("/dependencies") }))
+        .route("/zipkin", get(|RawQuery(query)| async { redirect("/", query) }))
+        .route("/zipkin/", get(|RawQuery(query)| async { redirect("/", query) }))
+        .route(
+            "/zipkin/dependency",
+            get(|RawQuery(query)| async { redirect("/dependencies", query) }),
+        )
         .route("/zipkin/traces/{trace_id}", get(zipkin_trace))
 }
 
@@ -81,6 +84,14 @@ async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Response {
     match ASSETS.iter().find(|asset| asset.path == path) {
         Some(asset) => answer(asset, &headers),
         None => Refusal::not_found("the UI has no such file").into_text(),
+    }
+}
+
+/// Leads to a page with the question that was asked: the pages read Zipkin's parameters.
+fn redirect(page: &str, query: Option<String>) -> Redirect {
+    match query {
+        Some(query) => Redirect::temporary(&format!("{page}?{query}")),
+        None => Redirect::temporary(page),
     }
 }
 

@@ -52,6 +52,7 @@ fn links_into_zipkins_ui_live_on() {
     for (old, new) in [
         ("/zipkin", "/"),
         ("/zipkin/", "/"),
+        ("/zipkin/?serviceName=shop&lookback=15m", "/?serviceName=shop&lookback=15m"),
         ("/zipkin/dependency", "/dependencies"),
         ("/zipkin/traces/463ac35c9f6413ad", "/traces/463ac35c9f6413ad"),
         ("/zipkin/traces/%2F%2Fevil.example", "/traces/%2F%2Fevil%2Eexample"),

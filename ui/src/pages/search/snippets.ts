@@ -12,6 +12,7 @@ export function snippets(origin: string): Snippet[] {
   return [
     { id: "curl", title: "curl", code: curl(origin) },
     { id: "go", title: "Go, jaeger-client", code: go(origin) },
+    { id: "rust", title: "Rust, spandrel", code: rust(origin) },
     { id: "java", title: "Java, Brave", code: java(origin) },
     { id: "spring", title: "Spring Boot 3", code: spring(origin) },
     { id: "node", title: "Node, zipkin-js", code: node(origin) },
@@ -50,6 +51,13 @@ tracer, closer := jaeger.NewTracer(
 	jaeger.TracerOptions.ZipkinSharedRPCSpan(true),
 )
 defer closer.Close()`;
+}
+
+function rust(origin: string): string {
+  return `let reporter = ZipkinReporter::builder("${origin}/api/v1/spans").build()?;
+let tracer = Tracer::builder("hello").reporter(reporter).build();
+tracer.start_span("first").finish();
+tracer.close(Duration::from_secs(5))?;`;
 }
 
 function java(origin: string): string {
