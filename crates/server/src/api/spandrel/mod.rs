@@ -3,6 +3,7 @@
 //! Trees, joined rows and corrected times are computed here once, so that a reader only draws.
 //! docs/api.md describes every answer.
 
+mod fields;
 mod span_view;
 mod trace_view;
 

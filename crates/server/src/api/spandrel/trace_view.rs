@@ -8,7 +8,7 @@ use serde::Serialize;
 use spandrel_model::trace::{Row, SkewCorrection, Trace};
 use spandrel_model::{Event, Span, SpanKind};
 
-use super::span_view::event_label;
+use super::fields::{address_text, event_label, offset_ns};
 
 /// The row failed.
 const FLAG_ERROR: u32 = 1;
@@ -127,7 +127,7 @@ impl From<SkewCorrection> for CorrectionView {
     fn from(correction: SkewCorrection) -> Self {
         Self {
             service: correction.service,
-            address: super::span_view::address_text(&correction.address),
+            address: address_text(&correction.address),
             skew_ns: correction.skew_ns,
         }
     }
@@ -231,12 +231,6 @@ impl EventColumns {
             self.detail.push(strings.index(&event.name));
         }
     }
-}
-
-/// How far a time lies after the trace's start; before it when negative.
-pub(super) fn offset_ns(time_ns: u64, trace_start_ns: Option<u64>) -> Option<i64> {
-    let difference = i128::from(time_ns) - i128::from(trace_start_ns?);
-    Some(i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX }))
 }
 
 /// Every text once, by index.
