@@ -87,6 +87,9 @@ fn what_is_not_there_and_what_is_not_done_say_so() {
     let server = Server::start(folder.path(), &[]);
     let missing = server.get("/api/v3/nothing");
     assert_eq!((missing.status, missing.text()), (404, "nothing is at /api/v3/nothing"));
+    let missing = server.get("/api/spandrel/nothing");
+    assert_eq!(missing.status, 404);
+    assert!(missing.json()["error"].is_string(), "the own API speaks JSON");
     let delete = send(server.address, "DELETE", "/api/v2/services", &[], b"").unwrap();
     assert_eq!((delete.status, delete.text()), (405, "DELETE does nothing here"));
 }
