@@ -58,14 +58,14 @@ fn link_len(link: &Link<'_>) -> usize {
     text_len(&link.trace_state) + attributes_len(&link.attributes)
 }
 
-fn resource_len(resource: &Resource) -> usize {
+pub(crate) fn resource_len(resource: &Resource) -> usize {
     ARC_COUNTERS_LEN
         + size_of::<Resource>()
         + resource.service_name.as_ref().map_or(0, String::capacity)
         + attributes_len(&resource.attributes)
 }
 
-fn scope_len(scope: &Scope) -> usize {
+pub(crate) fn scope_len(scope: &Scope) -> usize {
     ARC_COUNTERS_LEN
         + size_of::<Scope>()
         + scope.name.capacity()
@@ -80,7 +80,7 @@ fn attributes_len(attributes: &Vec<Attribute<'_>>) -> usize {
         + attributes.iter().map(contents).sum::<usize>()
 }
 
-fn value_len(value: &Value<'_>) -> usize {
+pub(crate) fn value_len(value: &Value<'_>) -> usize {
     match value {
         Value::String(text) => text_len(text),
         Value::Bytes(Cow::Owned(bytes)) => bytes.capacity(),

@@ -1,11 +1,14 @@
 //! Spans made from numbers, and a wire format that is those numbers.
 
 use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use spandrel_model::{
-    Attribute, Endpoint, Event, Resource, Span, SpanId, SpanKind, TraceId, Value,
+    Address, Attribute, DroppedCounts, Endpoint, Event, Link, LinkKind, Resource, Scope, Span,
+    SpanId, SpanKind, StatusCode, TraceId, Value,
 };
 use spandrel_storage::{Batch, Origin, RecordDecoder, Tenant};
 
@@ -38,13 +41,89 @@ pub fn seeded_span(seed: u64) -> Span<'static> {
         span.remote = Some(Endpoint { service_name, ..Endpoint::default() });
     }
     for _ in 0..numbers.below(4) {
-        let key = Cow::Owned(format!("key-{}", numbers.below(4)));
-        span.attributes.push(Attribute { key, value: value(&mut numbers) });
+        span.attributes.push(attribute(&mut numbers));
     }
     for _ in 0..numbers.below(3) {
-        span.events.push(Event::new(numbers.next(), format!("event-{}", numbers.below(4))));
+        let mut event = Event::new(numbers.next(), format!("event-{}", numbers.below(4)));
+        event.attributes = (0..numbers.below(3)).map(|_| attribute(&mut numbers)).collect();
+        event.dropped_attributes = rarely(&mut numbers);
+        span.events.push(event);
     }
+    rare_parts(&mut span, &mut numbers);
     span
+}
+
+/// What few spans have.
+fn rare_parts(span: &mut Span<'static>, numbers: &mut Seeded) {
+    for _ in 0..if numbers.one_in(8) { 2 } else { 0 } {
+        span.links.push(link(numbers));
+    }
+    if numbers.one_in(4) {
+        let attributes = (0..numbers.below(3)).map(|_| attribute(numbers)).collect();
+        let (name, version) = (format!("scope-{}", numbers.below(3)), String::new());
+        let dropped_attributes = rarely(numbers);
+        span.scope = Some(Arc::new(Scope { name, version, attributes, dropped_attributes }));
+    }
+    if numbers.one_in(8) {
+        let attributes = (0..numbers.below(3)).map(|_| attribute(numbers)).collect();
+        let service_name = span.resource.service_name.clone();
+        let dropped_attributes = rarely(numbers);
+        span.resource = Arc::new(Resource { service_name, attributes, dropped_attributes });
+    }
+    let codes = [StatusCode::Unset, StatusCode::Ok, StatusCode::Error];
+    span.status.code = codes[numbers.below(3) as usize];
+    if numbers.one_in(8) {
+        span.status.message = format!("message-{}", numbers.below(3)).into();
+        span.trace_state = "a=1".into();
+    }
+    span.trace_flags = rarely(numbers);
+    (span.is_shared, span.is_debug) = (numbers.one_in(8), numbers.one_in(8));
+    let dropped = [rarely(numbers), rarely(numbers), rarely(numbers)];
+    span.dropped = DroppedCounts { attributes: dropped[0], events: dropped[1], links: dropped[2] };
+    if numbers.one_in(4) {
+        span.local = address(numbers);
+    }
+    if numbers.one_in(8) {
+        span.remote = Some(Endpoint { service_name: None, address: address(numbers) });
+    }
+}
+
+fn link(numbers: &mut Seeded) -> Link<'static> {
+    let kinds = [LinkKind::Related, LinkKind::ChildOf, LinkKind::FollowsFrom];
+    let low = 1 + numbers.below(TRACE_COUNT);
+    Link {
+        kind: kinds[numbers.below(3) as usize],
+        trace_id: TraceId::from_halves(numbers.below(2), low).expect("low is not zero"),
+        span_id: SpanId::new(numbers.next() | 1).expect("its last bit is set"),
+        trace_state: if numbers.one_in(4) { "b=2".into() } else { "".into() },
+        attributes: (0..numbers.below(2)).map(|_| attribute(numbers)).collect(),
+        dropped_attributes: rarely(numbers),
+    }
+}
+
+fn attribute(numbers: &mut Seeded) -> Attribute<'static> {
+    let key = Cow::Owned(format!("key-{}", numbers.below(4)));
+    let value = match numbers.below(8) {
+        0 => Value::Empty,
+        1 => Value::Bytes(Cow::Owned(numbers.next().to_le_bytes().to_vec())),
+        2 => Value::Array(vec![value(numbers), value(numbers)]),
+        3 => Value::Map(vec![Attribute { key: Cow::Borrowed(""), value: value(numbers) }]),
+        _ => value(numbers),
+    };
+    Attribute { key, value }
+}
+
+fn address(numbers: &mut Seeded) -> Address {
+    let bits = u32::try_from(numbers.below(1 << 32)).expect("below 2^32");
+    Address {
+        ipv4: numbers.one_in(2).then(|| Ipv4Addr::from_bits(bits)),
+        ipv6: numbers.one_in(2).then(|| Ipv6Addr::from_bits(u128::from(numbers.next()) << 8)),
+        port: NonZeroU16::new(u16::try_from(numbers.below(1 << 16)).expect("below 2^16")),
+    }
+}
+
+fn rarely(numbers: &mut Seeded) -> u32 {
+    if numbers.one_in(8) { 1 + u32::try_from(numbers.below(300)).expect("below 300") } else { 0 }
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "any number will do")]
