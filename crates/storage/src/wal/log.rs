@@ -3,7 +3,7 @@
 //! A file that failed once is never written or synced again: what its end holds is unknown, so
 //! it is sealed at its last known length by the header of the next file.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub(crate) struct Log {
     /// The file that replay found last, until its unused space is given back.
     untrimmed: Option<Seal>,
     current: Option<Current>,
+    /// The files that are part of the log, the current one included.
+    files: BTreeSet<u64>,
     spares: VecDeque<String>,
     counts: LogCounts,
 }
@@ -52,6 +54,8 @@ pub(crate) struct LogStart {
     pub(crate) next_file_id: u64,
     /// Where the newest file with records ends.
     pub(crate) seal: Option<Seal>,
+    /// The files of the log.
+    pub(crate) files: BTreeSet<u64>,
     /// Names of spare files.
     pub(crate) spares: Vec<String>,
 }
@@ -75,6 +79,7 @@ impl Log {
             seal: start.seal,
             untrimmed: start.seal,
             current: None,
+            files: start.files,
             spares: start.spares.into(),
             counts: LogCounts::default(),
         }
@@ -86,6 +91,16 @@ impl Log {
 
     pub(crate) fn current_file_id(&self) -> Option<u64> {
         self.current.as_ref().map(|current| current.file_id)
+    }
+
+    /// The oldest file that is part of the log, or the next one when there is none.
+    pub(crate) fn oldest_file_id(&self) -> u64 {
+        self.files.first().copied().unwrap_or(self.next_file_id)
+    }
+
+    /// The space that the log's files take, the spare ones included.
+    pub(crate) fn byte_len(&self) -> u64 {
+        (self.files.len() + self.spares.len()) as u64 * self.file_len_max
     }
 
     /// The longest record that fits in a file.
@@ -185,30 +200,44 @@ impl Log {
         Ok(())
     }
 
-    /// Takes a file out of the log whose records are all kept elsewhere, durably, and keeps its
-    /// space for reuse. Files are retired oldest first, since each holds its predecessor's seal.
-    /// Returns false, and does nothing, for the file that is written now.
+    /// Takes the files before `file_id` out of the log, all of whose records are kept elsewhere,
+    /// durably, and keeps their space for reuse. They go oldest first, since each holds its
+    /// predecessor's seal, and never the one that is written now.
     ///
     /// # Errors
     ///
-    /// Fails when the operating system refuses; the file may then still be in the log.
-    pub(crate) fn retire(&mut self, file_id: u64) -> io::Result<bool> {
-        if self.current.as_ref().is_some_and(|current| current.file_id == file_id) {
-            return Ok(false);
+    /// Fails when the operating system refuses; the files that are left are tried again by the
+    /// next call.
+    pub(crate) fn retire_before(&mut self, file_id: u64) -> io::Result<()> {
+        let end = self.current_file_id().map_or(file_id, |current| current.min(file_id));
+        if self.files.first().is_none_or(|oldest| *oldest >= end) {
+            return Ok(());
         }
-        let name = file_name(file_id);
         let listed = self.disk.list(LOG_DIR)?;
-        let is_whole =
-            |file: &crate::disk::ListedFile| file.name == name && file.len == self.file_len_max;
-        if self.spares.len() < self.spare_files_max && listed.iter().any(is_whole) {
+        while let Some(oldest) = self.files.first().copied().filter(|oldest| *oldest < end) {
+            let name = file_name(oldest);
+            let found = listed.iter().find(|file| file.name == name);
+            // A file that is gone was taken out by a call that failed after that.
+            if let Some(found) = found {
+                self.retire(oldest, found.len == self.file_len_max)?;
+            }
+            // Each is gone durably before the next goes, or a loss of power could leave the
+            // older one behind without its seal.
+            self.disk.sync_dir(LOG_DIR)?;
+            self.files.remove(&oldest);
+        }
+        Ok(())
+    }
+
+    fn retire(&mut self, file_id: u64, is_whole: bool) -> io::Result<()> {
+        let name = file_name(file_id);
+        if is_whole && self.spares.len() < self.spare_files_max {
             let spare = spare_name(file_id);
             self.disk.rename(&path(&name), &path(&spare))?;
             self.spares.push_back(spare);
-        } else {
-            self.disk.remove(&path(&name))?;
+            return Ok(());
         }
-        self.disk.sync_dir(LOG_DIR)?;
-        Ok(true)
+        self.disk.remove(&path(&name))
     }
 
     fn seal_current(&mut self) {
@@ -229,6 +258,7 @@ impl Log {
         file.write_at(0, &bytes)?;
         file.sync()?;
         self.disk.rename(&path(&unnamed), &path(&file_name(file_id)))?;
+        self.files.insert(file_id);
         self.disk.sync_dir(LOG_DIR)?;
         if let Some(found) = self.untrimmed.take() {
             self.trim(found);
