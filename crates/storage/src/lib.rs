@@ -13,12 +13,13 @@ mod head;
 mod memory;
 mod options;
 mod predicate;
+mod segment_store;
 mod store;
 mod tenant;
 mod wal;
 
 pub use budget::{Account, OverBudget, Reservation};
-pub use disk::{Disk, DiskFile, DiskLock, ListedFile, LockError, RealDisk};
+pub use disk::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile, RealDisk};
 pub use embedded::EmbeddedStore;
 pub use engine::{Charged, Engine};
 pub use memory::estimate_len;
@@ -27,6 +28,10 @@ pub use options::{
 };
 pub use predicate::{
     AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest, attribute_prints_as,
+};
+pub use segment_store::{
+    HandleCounts, ListedObject, LocalSegmentStore, ManifestVersion, RangeRead, RangesRead,
+    SegmentStore, SegmentUpload, SwapError, read_ranges_blocking,
 };
 pub use store::{
     AppendError, Batch, Completion, FoundTrace, NameRequest, Origin, ReadError, ScanRequest,
