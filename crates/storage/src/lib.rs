@@ -10,6 +10,7 @@ mod disk;
 mod embedded;
 mod engine;
 mod head;
+mod manifest;
 mod memory;
 mod options;
 mod predicate;
@@ -22,6 +23,10 @@ pub use budget::{Account, OverBudget, Reservation};
 pub use disk::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile, RealDisk};
 pub use embedded::EmbeddedStore;
 pub use engine::{Charged, Engine};
+pub use manifest::{
+    Catalog, CatalogError, ChangeError, DecodedManifest, LogPosition, Manifest, ManifestChange,
+    ManifestError, Opened, SegmentClass, SegmentEntry, Tombstone,
+};
 pub use memory::estimate_len;
 pub use options::{
     Durability, FILE_LEN_MAX, OpenError, Options, Progress, RecordDecoder, ReplayReport, StoreStats,

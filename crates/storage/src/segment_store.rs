@@ -19,6 +19,7 @@ use crate::disk::Capacity;
 
 pub use handles::HandleCounts;
 pub use local::LocalSegmentStore;
+pub(crate) use local::SEGMENTS_DIR;
 
 /// Keeps segments and the manifest.
 ///

@@ -30,7 +30,7 @@ const NEW_MANIFEST_PATH: &str = "manifest.new";
 const PART_SUFFIX: &str = ".part";
 
 /// The longest manifest that is read or written.
-pub(crate) const MANIFEST_LEN_MAX: u64 = 256 << 20;
+const MANIFEST_LEN_MAX: u64 = 256 << 20;
 
 /// How many files are kept open for reading, unless set: a quarter of what a process may usually
 /// open.
@@ -205,7 +205,7 @@ impl SegmentStore for LocalSegmentStore {
     /// Answers inside the call.
     fn read_ranges(&self, wanted: Vec<RangeRead>, done: RangesRead) {
         let mut sorted: Vec<_> = wanted.iter().enumerate().collect();
-        sorted.sort_by(|(_, a), (_, b)| a.cmp(b));
+        sorted.sort_by_key(|(_, range)| *range);
         let unread = || Ok(Bytes::new());
         let mut answers: Vec<_> = std::iter::repeat_with(unread).take(wanted.len()).collect();
         for ranges in sorted.chunk_by(|(_, a), (_, b)| a.path == b.path) {
