@@ -53,6 +53,12 @@ impl SimDisk {
         self.state().is_honest = false;
     }
 
+    /// Makes a folder's sync that fails drop the names that it did not store, as that of a file
+    /// drops its writes: they are seen until the power fails, and no later sync stores them.
+    pub fn forget_names_at_failed_syncs(&self) {
+        self.state().is_forgetting_names = true;
+    }
+
     /// Makes what grows the files beyond this many bytes together fail for want of space. A file
     /// that was removed takes none, even while somebody reads it.
     pub fn set_capacity(&self, len: Option<u64>) {

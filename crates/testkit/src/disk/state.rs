@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) calls: u64,
     pub(super) failures: BTreeSet<(u64, Failure)>,
     pub(super) is_honest: bool,
+    /// Whether a folder's sync that fails forgets the names that it did not store.
+    pub(super) is_forgetting_names: bool,
     pub(super) is_dead: bool,
     /// How many bytes the files may have together, when that is limited.
     pub(super) capacity: Option<u64>,
@@ -63,6 +65,7 @@ impl State {
             calls: 0,
             failures: BTreeSet::new(),
             is_honest: true,
+            is_forgetting_names: false,
             is_dead: false,
             capacity: None,
             is_over: false,
@@ -170,6 +173,9 @@ impl State {
             change.folder() == folder && (is_done || numbers.one_in(2))
         };
         self.unsynced_names = self.store_names(changes, is_stored);
+        if !is_done && self.is_forgetting_names {
+            self.unsynced_names.retain(|change| change.folder() != folder);
+        }
     }
 
     /// Stores the changes that pass, and returns the others. Changes of one file keep their
