@@ -198,15 +198,14 @@ impl<T> Engine<T> {
         self.log.current_file_id()
     }
 
-    /// Takes a log file out of the log, all of whose records are kept durably elsewhere; its
-    /// space is reused. Files are retired oldest first. Returns false, and does nothing, for
-    /// the file that is written now.
+    /// Takes the files before this one out of the log, all of whose records are kept durably
+    /// elsewhere; their space is reused. The file that is written now stays.
     ///
     /// # Errors
     ///
-    /// Fails when the operating system refuses; the file may then still be in the log.
-    pub fn retire(&mut self, file_id: u64) -> io::Result<bool> {
-        self.log.retire(file_id)
+    /// Fails when the operating system refuses; the files may then still be in the log.
+    pub fn retire_before(&mut self, file_id: u64) -> io::Result<()> {
+        self.log.retire_before(file_id)
     }
 
     /// How many of the waiting requests make the next group, with records of up to `room` bytes

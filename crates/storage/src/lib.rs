@@ -13,6 +13,8 @@ mod disk;
 mod embedded;
 mod engine;
 mod head;
+#[allow(dead_code, reason = "the engine runs these next")]
+mod maintenance;
 mod manifest;
 mod memory;
 mod options;

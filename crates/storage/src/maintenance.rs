@@ -37,6 +37,7 @@ mod tests {
 
     pub(super) fn manifest_of(entries: impl IntoIterator<Item = SegmentEntry>) -> Manifest {
         let add = entries.into_iter().collect();
-        Manifest::empty().changed(&ManifestChange { add, ..ManifestChange::default() }).unwrap()
+        let change = ManifestChange { add, ..ManifestChange::default() };
+        Manifest::empty().unbounded().changed(&change).unwrap()
     }
 }

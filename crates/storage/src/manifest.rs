@@ -38,6 +38,12 @@ impl Manifest {
         self.next_segment_id
     }
 
+    /// The same manifest, for a reader of it that allocates no ids: it takes every change that
+    /// the catalog took.
+    pub(crate) fn unbounded(&self) -> Self {
+        Self { next_segment_id: u64::MAX, ..self.clone() }
+    }
+
     /// Returns the segments, sorted by id.
     #[must_use]
     pub fn segments(&self) -> &[SegmentEntry] {

@@ -79,7 +79,8 @@ pub(crate) fn replay(replay: Replay<'_>) -> Result<Replayed, OpenError> {
         disk.open(&name).and_then(|mut file| file.sync()).map_err(at(&name))?;
     }
     disk.sync_dir(LOG_DIR).map_err(at(LOG_DIR))?;
-    Ok(Replayed { report: run.report, start: LogStart { next_file_id, seal: end, spares } })
+    let files = inventory.logs.keys().copied().collect();
+    Ok(Replayed { report: run.report, start: LogStart { next_file_id, seal: end, files, spares } })
 }
 
 fn at(path: &str) -> impl FnOnce(io::Error) -> OpenError {

@@ -219,7 +219,7 @@ impl Run {
             return;
         }
         // Whether it succeeds or not: the file may be gone.
-        let _ = engine.retire(oldest);
+        let _ = engine.retire_before(oldest + 1);
         for (file_id, batch) in &self.placed {
             if *file_id == oldest {
                 self.ledger.set(*batch, Fate::Free);
