@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn the_oldest_neighbours_of_a_full_level_are_merged() {
         let policy = CompactionPolicy { fan_in: 3, span_count_max: 1_000 };
-        let entries = (1..=4).map(|id| SegmentEntry { arrival_min_ns: 100 - id, ..entry(id) });
+        let arrived = |id, at| SegmentEntry { arrival_min_ns: at, arrival_max_ns: at, ..entry(id) };
+        let entries = (1..=4).map(|id| arrived(id, 100 - id));
         let merge = next_merge(&manifest_of(entries), &policy, LIMITS);
         assert_eq!(ids(merge), Some((vec![4, 3, 2], 1)));
         let merge = next_merge(&manifest_of((1..=2).map(entry)), &policy, LIMITS);
