@@ -6,6 +6,7 @@
 mod real;
 
 use std::io;
+use std::sync::Arc;
 
 pub use real::RealDisk;
 
@@ -24,6 +25,13 @@ pub trait Disk: Send + Sync {
     ///
     /// Fails when the operating system refuses.
     fn list(&self, path: &str) -> io::Result<Vec<ListedFile>>;
+
+    /// Lists the folders in a folder, sorted by name; a folder that is missing has none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the operating system refuses.
+    fn list_dirs(&self, path: &str) -> io::Result<Vec<String>>;
 
     /// Reads a file from its start: `len_max` bytes of it, or all if it has fewer.
     ///
@@ -47,6 +55,14 @@ pub trait Disk: Send + Sync {
     /// Fails when the file is missing or the operating system refuses.
     fn open(&self, path: &str) -> io::Result<Box<dyn DiskFile>>;
 
+    /// Opens a file that is there, to read from it at any place, as long as the handle lives and
+    /// whatever becomes of the file's name.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file is missing or the operating system refuses.
+    fn open_read(&self, path: &str) -> io::Result<Arc<dyn ReadFile>>;
+
     /// Gives a file another name in the same folder, replacing what had that name.
     ///
     /// # Errors
@@ -67,6 +83,13 @@ pub trait Disk: Send + Sync {
     ///
     /// Fails when the operating system refuses; which names are durable is then unknown.
     fn sync_dir(&self, path: &str) -> io::Result<()>;
+
+    /// Tells how much room the disk has.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the operating system refuses.
+    fn capacity(&self) -> io::Result<Capacity>;
 
     /// Locks a file against every other holder, in this process and in others, until the
     /// returned guard is dropped or the process ends.
@@ -103,6 +126,29 @@ pub trait DiskFile: Send {
     ///
     /// Fails when the operating system refuses.
     fn set_len(&mut self, len: u64) -> io::Result<()>;
+}
+
+/// A file that is open for reading, by any number of readers at once.
+pub trait ReadFile: Send + Sync {
+    /// Its length in bytes when it was opened.
+    fn byte_len(&self) -> u64;
+
+    /// Reads exactly `len` bytes from `offset` on.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`io::ErrorKind::UnexpectedEof`], before any memory is taken, when the file was
+    /// shorter at its opening, and whenever the operating system refuses.
+    fn read_at(&self, offset: u64, len: usize) -> io::Result<Vec<u8>>;
+}
+
+/// How much room a disk has, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// What this process may still write.
+    pub free_len: u64,
+    /// Used and free together.
+    pub total_len: u64,
 }
 
 /// One file of [`Disk::list`].

@@ -13,24 +13,34 @@ mod disk;
 mod embedded;
 mod engine;
 mod head;
+mod manifest;
 mod memory;
 mod options;
 mod predicate;
+mod segment_store;
 mod store;
 mod tenant;
 mod wal;
 
 pub use batch::SpanBatch;
 pub use budget::{Account, OverBudget, Reservation};
-pub use disk::{Disk, DiskFile, DiskLock, ListedFile, LockError, RealDisk};
+pub use disk::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile, RealDisk};
 pub use embedded::EmbeddedStore;
 pub use engine::{Charged, Engine};
+pub use manifest::{
+    Catalog, CatalogError, ChangeError, DecodedManifest, LogPosition, Manifest, ManifestChange,
+    ManifestError, Opened, SegmentClass, SegmentEntry, Tombstone,
+};
 pub use memory::estimate_len;
 pub use options::{
     Durability, FILE_LEN_MAX, OpenError, Options, Progress, RecordDecoder, ReplayReport, StoreStats,
 };
 pub use predicate::{
     AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest, attribute_prints_as,
+};
+pub use segment_store::{
+    HandleCounts, ListedObject, LocalSegmentStore, ManifestVersion, RangeRead, RangesRead,
+    SegmentStore, SegmentUpload, SwapError, read_ranges_blocking,
 };
 pub use store::{
     AppendError, Batch, Completion, FoundTrace, NameRequest, Origin, ReadError, ScanRequest,

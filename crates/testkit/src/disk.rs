@@ -2,9 +2,10 @@
 //!
 //! What was written and not synced is, when the power fails, kept, lost, or torn by sectors, each
 //! write for itself, so that writes change their order too. Names in a folder that was not synced
-//! are kept or lost likewise, though the changes of one file keep their order. A failed sync drops what it did not write, as Linux does, and a later
-//! sync knows nothing of that. Any call can be made to fail, or be the last before the power
-//! fails.
+//! are kept or lost likewise, though the changes of one file keep their order, and so do renames to
+//! one name. A failed sync drops what it did not write, as Linux does, and a later sync knows
+//! nothing of that. Any call can be made to fail, reads included, or be the last before the power
+//! fails. A disk with a capacity is full beyond it.
 
 mod state;
 
@@ -13,7 +14,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use spandrel_storage::{Disk, DiskFile, DiskLock, ListedFile, LockError};
+use spandrel_storage::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile};
 
 use state::{Change, State};
 
@@ -50,6 +51,18 @@ impl SimDisk {
     /// Makes a sync do nothing but say that it did: a disk that lies.
     pub fn forget_syncs(&self) {
         self.state().is_honest = false;
+    }
+
+    /// Makes a folder's sync that fails drop the names that it did not store, as that of a file
+    /// drops its writes: they are seen until the power fails, and no later sync stores them.
+    pub fn forget_names_at_failed_syncs(&self) {
+        self.state().is_forgetting_names = true;
+    }
+
+    /// Makes what grows the files beyond this many bytes together fail for want of space. A file
+    /// that was removed takes none, even while somebody reads it.
+    pub fn set_capacity(&self, len: Option<u64>) {
+        self.state().capacity = len;
     }
 
     /// How many calls were made.
@@ -120,6 +133,12 @@ impl Disk for SimDisk {
         Ok(state.list(path))
     }
 
+    fn list_dirs(&self, path: &str) -> io::Result<Vec<String>> {
+        let mut state = self.state();
+        state.call("list_dirs", path)?;
+        Ok(state.list_dirs(path))
+    }
+
     fn read(&self, path: &str, len_max: u64) -> io::Result<Vec<u8>> {
         let mut state = self.state();
         state.call("read", path)?;
@@ -130,7 +149,7 @@ impl Disk for SimDisk {
 
     fn create(&self, path: &str, len: u64) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
-        let outcome = state.call("create", path);
+        let outcome = state.call("create", path).and_then(|()| state.check_room(len));
         let inode = state.create(path, len, outcome.is_ok());
         outcome.map(|()| self.file(inode, state.boots))
     }
@@ -140,6 +159,14 @@ impl Disk for SimDisk {
         state.call("open", path)?;
         let inode = state.inode(path)?;
         Ok(self.file(inode, state.boots))
+    }
+
+    fn open_read(&self, path: &str) -> io::Result<Arc<dyn ReadFile>> {
+        let mut state = self.state();
+        state.call("open_read", path)?;
+        let inode = state.inode(path)?;
+        let len = state.contents(path)?.len();
+        Ok(Arc::new(SimReadFile { disk: self.clone(), inode, boot: state.boots, len }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -164,6 +191,12 @@ impl Disk for SimDisk {
         let outcome = state.call("sync_dir", path);
         state.sync_names(path, outcome.is_ok());
         outcome
+    }
+
+    fn capacity(&self) -> io::Result<Capacity> {
+        let mut state = self.state();
+        state.call("capacity", "")?;
+        Ok(state.room())
     }
 
     fn lock(&self, path: &str) -> Result<DiskLock, LockError> {
@@ -206,6 +239,7 @@ impl DiskFile for SimFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let (mut state, outcome) = self.call("write");
         let offset = usize::try_from(offset).expect("a simulated file is small");
+        let outcome = outcome.and_then(|()| state.check_growth(self.inode, offset + bytes.len()));
         state.write(self.inode, offset, bytes, outcome.is_ok());
         outcome
     }
@@ -218,11 +252,35 @@ impl DiskFile for SimFile {
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         let (mut state, outcome) = self.call("set_len");
+        let len = usize::try_from(len).expect("a simulated file is small");
+        let outcome = outcome.and_then(|()| state.check_growth(self.inode, len));
         if outcome.is_ok() {
-            let len = usize::try_from(len).expect("a simulated file is small");
             state.set_len(self.inode, len);
         }
         outcome
+    }
+}
+
+struct SimReadFile {
+    disk: SimDisk,
+    inode: usize,
+    boot: u64,
+    len: usize,
+}
+
+impl ReadFile for SimReadFile {
+    fn byte_len(&self) -> u64 {
+        self.len as u64
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut state = self.disk.state();
+        assert_eq!(state.boots, self.boot, "a file was used after the machine's restart");
+        state.call("read_at", &self.inode.to_string())?;
+        let range = usize::try_from(offset).ok().and_then(|at| Some(at..at.checked_add(len)?));
+        let range = range.filter(|range| range.end <= self.len);
+        let bytes = range.and_then(|range| state.inode_contents(self.inode).get(range));
+        bytes.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 

@@ -1,8 +1,9 @@
 //! A disk that keeps nothing, for measuring all that is not the disk.
 
 use std::io;
+use std::sync::Arc;
 
-use spandrel_storage::{Disk, DiskFile, DiskLock, ListedFile, LockError};
+use spandrel_storage::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile};
 
 /// A disk that takes everything and keeps nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +15,10 @@ impl Disk for NoDisk {
     }
 
     fn list(&self, _: &str) -> io::Result<Vec<ListedFile>> {
+        Ok(Vec::new())
+    }
+
+    fn list_dirs(&self, _: &str) -> io::Result<Vec<String>> {
         Ok(Vec::new())
     }
 
@@ -29,6 +34,10 @@ impl Disk for NoDisk {
         Ok(Box::new(Self))
     }
 
+    fn open_read(&self, _: &str) -> io::Result<Arc<dyn ReadFile>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
     fn rename(&self, _: &str, _: &str) -> io::Result<()> {
         Ok(())
     }
@@ -39,6 +48,10 @@ impl Disk for NoDisk {
 
     fn sync_dir(&self, _: &str) -> io::Result<()> {
         Ok(())
+    }
+
+    fn capacity(&self) -> io::Result<Capacity> {
+        Ok(Capacity { free_len: u64::MAX, total_len: u64::MAX })
     }
 
     fn lock(&self, _: &str) -> Result<DiskLock, LockError> {

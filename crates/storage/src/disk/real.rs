@@ -1,13 +1,14 @@
 //! The disk of the operating system, for the eyes of the owner alone.
 
 use std::collections::hash_map::DefaultHasher;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Disk, DiskFile, DiskLock, ListedFile, LockError};
+use super::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile};
 
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
@@ -34,6 +35,29 @@ impl RealDisk {
         // Joining an empty path would append a slash, which reads oddly in error messages.
         if path.is_empty() { self.root.clone() } else { self.root.join(path) }
     }
+
+    /// Lists what passes in a folder, sorted by name.
+    fn entries(
+        &self,
+        path: &str,
+        is_wanted: impl Fn(&Metadata) -> bool,
+    ) -> io::Result<Vec<(String, Metadata)>> {
+        let entries = match fs::read_dir(self.path(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut wanted = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            // A name that is no UTF-8 is none of ours.
+            if let (true, Ok(name)) = (is_wanted(&metadata), entry.file_name().into_string()) {
+                wanted.push((name, metadata));
+            }
+        }
+        wanted.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(wanted)
+    }
 }
 
 /// Makes a folder and those above it that are missing, and syncs the folder that holds each.
@@ -59,21 +83,14 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<ListedFile>> {
-        let entries = match fs::read_dir(self.path(path)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            let metadata = entry.metadata()?;
-            // A name that is no UTF-8 is none of ours.
-            if let (true, Ok(name)) = (metadata.is_file(), entry.file_name().into_string()) {
-                files.push(ListedFile { name, len: metadata.len() });
-            }
-        }
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(files)
+        let is_file = |metadata: &Metadata| metadata.is_file();
+        let file = |(name, metadata): (String, Metadata)| ListedFile { name, len: metadata.len() };
+        Ok(self.entries(path, is_file)?.into_iter().map(file).collect())
+    }
+
+    fn list_dirs(&self, path: &str) -> io::Result<Vec<String>> {
+        let folders = self.entries(path, Metadata::is_dir)?;
+        Ok(folders.into_iter().map(|(name, _)| name).collect())
     }
 
     fn read(&self, path: &str, len_max: u64) -> io::Result<Vec<u8>> {
@@ -100,6 +117,12 @@ impl Disk for RealDisk {
         Ok(Box::new(RealFile(OpenOptions::new().write(true).open(self.path(path))?)))
     }
 
+    fn open_read(&self, path: &str) -> io::Result<Arc<dyn ReadFile>> {
+        let file = File::open(self.path(path))?;
+        let len = file.metadata()?.len();
+        Ok(Arc::new(RealReadFile { file, len }))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.path(from), self.path(to))
     }
@@ -110,6 +133,13 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {
         File::open(self.path(path))?.sync_all()
+    }
+
+    fn capacity(&self) -> io::Result<Capacity> {
+        let room = rustix::fs::statvfs(&self.root)?;
+        let len = |blocks: u64| blocks.saturating_mul(room.f_frsize);
+        // What is set aside for the system's owner (`f_bfree`) is not ours to write.
+        Ok(Capacity { free_len: len(room.f_bavail), total_len: len(room.f_blocks) })
     }
 
     fn lock(&self, path: &str) -> Result<DiskLock, LockError> {
@@ -173,5 +203,37 @@ impl DiskFile for RealFile {
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+}
+
+struct RealReadFile {
+    file: File,
+    len: u64,
+}
+
+impl ReadFile for RealReadFile {
+    fn byte_len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let is_inside = offset.checked_add(len as u64).is_some_and(|end| end <= self.len);
+        if !is_inside {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            let at = offset + bytes.len() as u64;
+            // Reads into memory that was not written before: zeroing it costs as much as the read.
+            match rustix::io::pread(&self.file, rustix::buffer::spare_capacity(&mut bytes), at) {
+                // Somebody cut the file after it was opened.
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // An allocator may give more than was asked for, and the read then fills it.
+        bytes.truncate(len);
+        Ok(bytes)
     }
 }

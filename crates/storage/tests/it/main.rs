@@ -8,5 +8,6 @@ mod ledger;
 mod memory;
 mod quarantine;
 mod recycling;
+mod segment_store;
 mod simulation;
 mod suite;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 
-use spandrel_storage::ListedFile;
+use spandrel_storage::{Capacity, ListedFile};
 
 use super::Failure;
 use crate::seeded::Seeded;
@@ -19,7 +19,11 @@ pub(super) struct State {
     pub(super) calls: u64,
     pub(super) failures: BTreeSet<(u64, Failure)>,
     pub(super) is_honest: bool,
+    /// Whether a folder's sync that fails forgets the names that it did not store.
+    pub(super) is_forgetting_names: bool,
     pub(super) is_dead: bool,
+    /// How many bytes the files may have together, when that is limited.
+    pub(super) capacity: Option<u64>,
     /// Whether a call came after the one in which the power failed: it has no effect at all.
     is_over: bool,
     pub(super) boots: u64,
@@ -61,7 +65,9 @@ impl State {
             calls: 0,
             failures: BTreeSet::new(),
             is_honest: true,
+            is_forgetting_names: false,
             is_dead: false,
+            capacity: None,
             is_over: false,
             boots: 0,
             locked_at: None,
@@ -96,6 +102,40 @@ impl State {
             len: self.inodes[*inode].contents.len() as u64,
         };
         listed.map(file).collect()
+    }
+
+    pub(super) fn list_dirs(&self, folder: &str) -> Vec<String> {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let inside = self.names.keys().filter_map(|path| path.strip_prefix(&prefix));
+        let folders = inside.filter_map(|path| Some(path.split_once('/')?.0.to_owned()));
+        folders.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    pub(super) fn room(&self) -> Capacity {
+        let lens = self.names.values().map(|inode| self.inodes[*inode].contents.len() as u64);
+        let total_len = self.capacity.unwrap_or(u64::MAX);
+        Capacity { free_len: total_len.saturating_sub(lens.sum()), total_len }
+    }
+
+    /// Fails when a limited disk has no room for `len` bytes more.
+    pub(super) fn check_room(&self, len: u64) -> io::Result<()> {
+        let is_room = self.capacity.is_none() || len <= self.room().free_len;
+        if is_room { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+
+    /// How long a file may become.
+    fn end_max(&self, inode: usize) -> usize {
+        let free_len = usize::try_from(self.room().free_len).unwrap_or(usize::MAX);
+        self.inodes[inode].contents.len().saturating_add(free_len)
+    }
+
+    /// Fails when a limited disk has no room for a file to be this long.
+    pub(super) fn check_growth(&self, inode: usize, len: usize) -> io::Result<()> {
+        self.check_room(len.saturating_sub(self.inodes[inode].contents.len()) as u64)
+    }
+
+    pub(super) fn inode_contents(&self, inode: usize) -> &[u8] {
+        &self.inodes[inode].contents
     }
 
     pub(super) fn inode(&self, path: &str) -> io::Result<usize> {
@@ -133,22 +173,30 @@ impl State {
             change.folder() == folder && (is_done || numbers.one_in(2))
         };
         self.unsynced_names = self.store_names(changes, is_stored);
+        if !is_done && self.is_forgetting_names {
+            self.unsynced_names.retain(|change| change.folder() != folder);
+        }
     }
 
     /// Stores the changes that pass, and returns the others. Changes of one file keep their
-    /// order, as every journal keeps it: behind one that does not pass none does.
+    /// order, as every journal keeps it, and so do renames to one name: behind one that does not
+    /// pass none does.
     fn store_names(
         &mut self,
         changes: Vec<Change>,
         is_stored: impl Fn(&Change, &mut Seeded) -> bool,
     ) -> Vec<Change> {
         let mut held_up = BTreeSet::new();
+        let mut names_held_up = BTreeSet::new();
         let mut rest = Vec::new();
         for change in changes {
-            if !held_up.contains(&change.inode()) && is_stored(&change, &mut self.numbers) {
+            let is_held_up = held_up.contains(&change.inode())
+                || change.new_name().is_some_and(|name| names_held_up.contains(name));
+            if !is_held_up && is_stored(&change, &mut self.numbers) {
                 change.apply(&mut self.stored_names);
             } else {
                 held_up.insert(change.inode());
+                names_held_up.extend(change.new_name().map(str::to_owned));
                 rest.push(change);
             }
         }
@@ -161,8 +209,12 @@ impl State {
             return;
         }
         bytes.hash(&mut self.history);
-        let len =
-            if is_done { bytes.len() } else { self.numbers.below(bytes.len() as u64 + 1) as usize };
+        let len = if is_done {
+            bytes.len()
+        } else {
+            let part = self.numbers.below(bytes.len() as u64 + 1) as usize;
+            part.min(self.end_max(inode).saturating_sub(offset))
+        };
         let write = Write::Bytes { offset, bytes: bytes[..len].to_vec() };
         self.inodes[inode].change(write);
     }
@@ -280,6 +332,14 @@ impl Change {
         let (Self::Create { inode, .. } | Self::Remove { inode, .. } | Self::Rename { inode, .. }) =
             self;
         *inode
+    }
+
+    /// The name that a rename gives.
+    fn new_name(&self) -> Option<&str> {
+        match self {
+            Self::Rename { to, .. } => Some(to),
+            Self::Create { .. } | Self::Remove { .. } => None,
+        }
     }
 
     fn folder(&self) -> &str {
