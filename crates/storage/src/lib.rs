@@ -19,6 +19,8 @@ mod manifest;
 mod memory;
 mod options;
 mod predicate;
+#[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
+mod segment;
 mod segment_store;
 mod store;
 mod tenant;

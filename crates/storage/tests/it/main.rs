@@ -1,6 +1,7 @@
 //! The store's tests from outside, one binary for all.
 #![expect(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 
+mod catalog;
 mod damage;
 mod embedded;
 mod failing_calls;
