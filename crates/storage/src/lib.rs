@@ -20,6 +20,8 @@ mod memory;
 mod options;
 mod predicate;
 #[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
+#[allow(dead_code, reason = "the engine reads these next")]
+mod reads;
 mod segment;
 mod segment_store;
 mod store;

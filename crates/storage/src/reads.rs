@@ -1,0 +1,11 @@
+//! Reading segments: their footers and dictionaries are kept in memory as far as an account
+//! allows, everything else is read when it is asked for.
+//!
+//! A question over many segments makes few dependent reads: each step collects what it needs of
+//! all of them and reads it in one batch. A segment that turns out to be damaged is set apart,
+//! with the reason; answers go on without it, and say so.
+
+mod cache;
+mod lookup;
+
+pub(crate) use cache::{OpenSegment, SegmentCache};

@@ -1,0 +1,174 @@
+//! One trace by its id, out of any number of segments.
+//!
+//! Three dependent batches of reads at most: footers, if they are not in memory; pages of the
+//! trace indexes, for those segments whose filters don't say no; and the groups that hold the
+//! trace, with dictionaries that are not in memory.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use spandrel_model::Span;
+
+use super::cache::{OpenSegment, SegmentCache, Trouble, disk};
+use crate::columns::{Chunk, Request, SpanReader};
+use crate::manifest::SegmentEntry;
+use crate::segment_store::read_ranges_blocking;
+use crate::store::ReadError;
+
+/// The spans of a trace in one group of one segment.
+#[derive(Debug)]
+pub(crate) struct FoundRows {
+    /// The segment's number.
+    pub(crate) segment_id: u64,
+    /// All rows of the group.
+    pub(crate) chunk: Chunk,
+    /// Those of the trace.
+    pub(crate) rows: Vec<u32>,
+}
+
+/// A group that may hold the trace.
+struct Place {
+    segment: Arc<OpenSegment>,
+    group: u32,
+}
+
+impl SegmentCache {
+    /// Finds the rows of a trace, by the low 64 bits of its id, in the order of the entries.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read. What is damaged is set apart and left out.
+    pub(crate) fn find_trace<'e>(
+        &self,
+        entries: impl IntoIterator<Item = &'e SegmentEntry>,
+        trace_id_low: u64,
+    ) -> Result<Vec<FoundRows>, ReadError> {
+        let places = self.places_of(entries, trace_id_low)?;
+        let mut found = Vec::new();
+        for (place, group) in places.iter().zip(self.read_groups(&places)?) {
+            match place.find(group, trace_id_low) {
+                Ok(rows) => found.extend(rows),
+                Err(Trouble::Damaged(reason)) => self.quarantine(place.segment.entry.id, &reason),
+                Err(Trouble::Disk(error)) => return Err(disk(&error)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether any of these segments may hold spans of a trace; no false negatives.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub(crate) fn may_hold<'e>(
+        &self,
+        entries: impl IntoIterator<Item = &'e SegmentEntry>,
+        trace_id_low: u64,
+    ) -> Result<bool, ReadError> {
+        Ok(self.open(entries)?.iter().any(|open| open.segment.may_hold(trace_id_low)))
+    }
+
+    fn places_of<'e>(
+        &self,
+        entries: impl IntoIterator<Item = &'e SegmentEntry>,
+        trace_id_low: u64,
+    ) -> Result<Vec<Place>, ReadError> {
+        let open = self.open(entries)?;
+        let pages = open.into_iter().filter_map(|open| {
+            let range = open.segment.index_page_range(trace_id_low)?;
+            Some((open, range))
+        });
+        let pages: Vec<_> = pages.collect();
+        let reads = pages.iter().map(|(open, range)| open.read(*range)).collect();
+        let read = read_ranges_blocking(&**self.store(), reads);
+        let mut places = Vec::new();
+        for ((open, _), page) in pages.into_iter().zip(read) {
+            match groups_in(&open, page, trace_id_low) {
+                Ok(groups) => places.extend(
+                    groups.into_iter().map(|group| Place { segment: Arc::clone(&open), group }),
+                ),
+                Err(Trouble::Damaged(reason)) => self.quarantine(open.entry.id, &reason),
+                Err(Trouble::Disk(error)) => return Err(disk(&error)),
+            }
+        }
+        Ok(places)
+    }
+
+    /// Reads groups, and the dictionaries that they need and that are not there yet.
+    fn read_groups(&self, places: &[Place]) -> Result<Vec<io::Result<Bytes>>, ReadError> {
+        let mut without: Vec<&Arc<OpenSegment>> = Vec::new();
+        for place in places {
+            let is_new = without.last().is_none_or(|last| last.entry.id != place.segment.entry.id);
+            if is_new && place.segment.dictionaries().is_none() {
+                without.push(&place.segment);
+            }
+        }
+        let groups =
+            places.iter().map(|place| place.segment.read(place.segment.segment.group_range(place.group)));
+        let reads = groups.chain(without.iter().map(|segment| segment.dictionaries_read()));
+        let mut read = read_ranges_blocking(&**self.store(), reads.collect());
+        let dictionaries = read.split_off(places.len());
+        for (segment, bytes) in without.into_iter().zip(dictionaries) {
+            self.take_dictionaries(segment, bytes)?;
+        }
+        Ok(read)
+    }
+}
+
+impl Place {
+    fn find(
+        &self,
+        group: io::Result<Bytes>,
+        trace_id_low: u64,
+    ) -> Result<Option<FoundRows>, Trouble> {
+        // Without dictionaries the segment was set apart just now.
+        let Some(dictionaries) = self.segment.dictionaries() else { return Ok(None) };
+        let bytes = group.map_err(Trouble::of_read)?;
+        let segment = &self.segment.segment;
+        let request = self.segment.entry.request();
+        let chunk = segment.decode_group(self.group, &bytes, dictionaries, request)?;
+        let lows = chunk.rows.trace_low.iter().zip(0..);
+        let rows: Vec<u32> =
+            lows.filter(|(low, _)| **low == trace_id_low).map(|(_, row)| row).collect();
+        let segment_id = self.segment.entry.id;
+        Ok((!rows.is_empty()).then_some(FoundRows { segment_id, chunk, rows }))
+    }
+}
+
+impl FoundRows {
+    /// The spans; `None` when a row can't be read.
+    pub(crate) fn spans(&self) -> Option<Vec<Span<'static>>> {
+        let reader = SpanReader::new(&self.chunk);
+        let span = |row: &u32| Some(reader.span(*row as usize)?.into_owned());
+        self.rows.iter().map(span).collect()
+    }
+}
+
+impl SegmentEntry {
+    /// Stands for the requests that the segment's spans came with, of which it knows the times
+    /// only.
+    pub(crate) fn request(&self) -> Request {
+        Request { arrival_ns: self.arrival_min_ns, log_file_id: 0, log_offset: 0 }
+    }
+}
+
+/// The groups that may hold a trace, each once, and those that it may go on in.
+fn groups_in(
+    open: &OpenSegment,
+    page: io::Result<Bytes>,
+    trace_id_low: u64,
+) -> Result<Vec<u32>, Trouble> {
+    let segment = &open.segment;
+    let ordinals = segment.ordinals_in_page(&page.map_err(Trouble::of_read)?, trace_id_low)?;
+    let mut groups = Vec::new();
+    for ordinal in ordinals {
+        let Some(first) = segment.group_of_ordinal(ordinal) else { continue };
+        let goes_on = |group: &u32| segment.group(*group).continues;
+        let rest = (first + 1..segment.group_count()).take_while(goes_on);
+        groups.extend(std::iter::once(first).chain(rest));
+    }
+    groups.sort_unstable();
+    groups.dedup();
+    Ok(groups)
+}
