@@ -10,9 +10,11 @@ use spandrel::reporter::{Reporter, ZipkinFormat};
 use spandrel::{FinishedSpan, RateLimitingSampler, Tracer};
 use spandrel_codec::zipkin::{self, Format};
 use spandrel_http::ServerLayer;
-use spandrel_storage::{Batch, EmbeddedStore, Origin, SpanStore as _, Tenant};
+use spandrel_model::Span;
+use spandrel_storage::{Batch, EmbeddedStore, Origin, SpanBatch, SpanStore as _, Tenant};
 
 use crate::clock::Clock;
+use crate::receivers::Lent;
 
 /// The service that the server's own spans name.
 const SERVICE: &str = "spandrel";
@@ -42,8 +44,9 @@ impl Reporter for IntoStore {
         // Before the store is open there is nowhere to keep a span.
         let Some(store) = self.store.get() else { return };
         let body = ZipkinFormat::V1Thrift.encode(&[span]);
-        let mut spans = Vec::new();
-        if let Err(error) = zipkin::decode(Format::V1Thrift, &body, &mut spans) {
+        let mut spans = SpanBatch::new();
+        let mut sink = |span: &Span<'_>| spans.push(span);
+        if let Err(error) = zipkin::decode(Format::V1Thrift, &body, &mut Lent(&mut sink)) {
             tracing::warn!(%error, "a span of the server's own could not be read back");
             return;
         }

@@ -64,7 +64,6 @@ fn append(criterion: &mut Criterion) {
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     for (request_count, span_count, window) in [(100, 1000, 64), (500, 100, 64), (6400, 1, 64)] {
         group.throughput(Throughput::Elements((request_count * span_count) as u64));
-        let request = batch(span_count);
         let mut folders = Vec::new();
         // The head gives nothing back, so every iteration has a store of its own.
         let setup = || {
@@ -72,7 +71,7 @@ fn append(criterion: &mut Criterion) {
             let folder = folder();
             let disk = RealDisk::new(folder.path().join("data")).expect("the folder can be made");
             folders.push(folder);
-            (open(Arc::new(disk)), vec![request.clone(); request_count])
+            (open(Arc::new(disk)), (0..request_count).map(|_| batch(span_count)).collect())
         };
         let name = format!("{span_count}_spans_a_request_from_{window}_senders");
         let mut groups = 0;
@@ -102,7 +101,8 @@ fn bench_each<I, O>(
 fn encode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("log_without_disk");
     for span_count in [1000, 1] {
-        let request = Batch { spans: Vec::new(), ..batch(span_count) };
+        let body = batch(span_count).body;
+        let request = || Batch { body: body.clone(), ..seeded_batch(&Tenant::default(), &[]) };
         let options =
             Options::new(Account::new("head", 1 << 30), Account::new("log queue", 1 << 30));
         let disk = Arc::new(NoDisk);
@@ -112,7 +112,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(format!("64_requests_of_{span_count}_spans"), |bencher| {
             bencher.iter(|| {
                 for _ in 0..64 {
-                    let charged = engine.charge(request.clone()).expect("there is room");
+                    let charged = engine.charge(request()).expect("there is room");
                     engine.append(charged, ());
                 }
                 engine.commit(0, &mut |(), outcome| outcome.expect("nothing fails here"));

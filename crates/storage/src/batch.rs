@@ -134,6 +134,19 @@ impl SpanBatch {
         (lists + shared + self.boxed_len) as u64
     }
 
+    /// Makes it empty, and keeps its memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.spans.clear();
+        self.attributes.clear();
+        self.events.clear();
+        self.links.clear();
+        self.resources.clear();
+        self.scopes.clear();
+        self.values.clear();
+        self.boxed_len = 0;
+    }
+
     /// Appends a copy of a span.
     pub fn push(&mut self, span: &Span<'_>) {
         let resource = self.resource(&span.resource);

@@ -104,6 +104,17 @@ impl Reservation {
         Ok(())
     }
 
+    /// Holds `amount` bytes from now on, even past the limit: what is measured can't be refused.
+    pub fn resize_regardless(&mut self, amount: u64) {
+        let used = &self.account.used;
+        if amount > self.amount {
+            used.fetch_add(amount - self.amount, Ordering::Relaxed);
+        } else {
+            used.fetch_sub(self.amount - amount, Ordering::Relaxed);
+        }
+        self.amount = amount;
+    }
+
     /// Takes over the bytes of another reservation on the same account.
     ///
     /// # Panics
@@ -155,6 +166,10 @@ mod tests {
         assert_eq!((first.amount(), account.used()), (100, 100));
         let beyond = account.reserve_regardless(5);
         assert_eq!(account.used(), 105);
+        first.resize_regardless(200);
+        assert_eq!((first.amount(), account.used()), (200, 205));
+        first.resize_regardless(1);
+        assert_eq!((first.amount(), account.used()), (1, 6));
         drop((first, beyond));
         assert_eq!(account.used(), 0);
     }

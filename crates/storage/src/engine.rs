@@ -10,10 +10,10 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::budget::{OverBudget, Reservation};
+use crate::columns::Request;
 use crate::counters::Counter;
 use crate::disk::{Disk, DiskLock, LockError};
 use crate::head::Head;
-use crate::memory::estimate_len;
 use crate::options::{Durability, OpenError, Options, Progress, RecordDecoder, StoreStats};
 use crate::store::{AppendError, Batch, StoredSpan};
 use crate::tenant::Tenant;
@@ -60,6 +60,9 @@ struct Refused {
 pub struct Charged {
     batch: Batch,
     record_len: u64,
+    /// Where its record is, once that was written.
+    log_file_id: u64,
+    log_offset: u64,
     memory: Reservation,
     queued: Reservation,
 }
@@ -83,18 +86,18 @@ impl<T> Engine<T> {
             LockError::Held { pid } => OpenError::Locked { holder_pid: pid },
             LockError::Disk(source) => OpenError::Disk { path: LOCK_PATH.to_owned(), source },
         })?;
-        let head = Head::new(Arc::clone(&options.head));
+        let head = Head::new(Arc::clone(&options.head), seed);
         let replayed = replay(Replay {
             disk: &*disk,
             decoder,
             file_len_max: options.file_len_max,
             spare_files_max: options.spare_files_max,
             progress,
-            sink: &mut |tenant, spans| {
+            sink: &mut |tenant, spans, request| {
                 // These are acknowledged: they are served even past the limit, which then
                 // refuses what comes new.
-                let memory = options.head.reserve_regardless(estimate_len(&spans));
-                head.insert(tenant, spans, memory);
+                let memory = options.head.reserve_regardless(spans.byte_len());
+                head.insert(tenant, spans, request, memory);
             },
         })?;
         let log_options = LogOptions {
@@ -230,8 +233,9 @@ impl<T> Engine<T> {
         let count = self.next_group_len(room);
         let outcome = place.and_then(|place| {
             self.group.clear();
-            for (request, _) in self.waiting.iter().take(count) {
+            for (request, _) in self.waiting.iter_mut().take(count) {
                 let offset = place.offset + self.group.len() as u64;
+                (request.log_file_id, request.log_offset) = (place.file_id, offset);
                 encode_record(&request.batch, place.checksum_seed, offset, &mut self.group);
             }
             let is_synced = self.shared.options.durability == Durability::Fsync;
@@ -279,11 +283,11 @@ impl Shared {
             self.refused.queue_full.add(1);
             full(over)
         })?;
-        let memory = self.options.head.reserve(estimate_len(&batch.spans)).map_err(|over| {
+        let memory = self.options.head.reserve(batch.spans.byte_len()).map_err(|over| {
             self.refused.head_full.add(1);
             full(over)
         })?;
-        Ok(Charged { batch, record_len, memory, queued })
+        Ok(Charged { batch, record_len, log_file_id: 0, log_offset: 0, memory, queued })
     }
 
     /// Counts a request that came too late, and says so.
@@ -293,7 +297,7 @@ impl Shared {
     }
 
     fn settle(&self, request: Charged, outcome: &io::Result<()>) -> Result<(), AppendError> {
-        let Charged { batch, memory, queued, .. } = request;
+        let Charged { batch, log_file_id, log_offset, memory, queued, .. } = request;
         drop(queued);
         if let Err(error) = outcome {
             self.told().refused_disk += 1;
@@ -304,7 +308,9 @@ impl Shared {
         told.appended_spans += batch.spans.len() as u64;
         told.appended_bytes += batch.body.len() as u64;
         drop(told);
-        self.head.insert(&batch.tenant, batch.spans, memory);
+        let arrival_ns = batch.origin.arrival_ns;
+        let request = Request { arrival_ns, log_file_id, log_offset };
+        self.head.insert(&batch.tenant, &batch.spans, request, memory);
         Ok(())
     }
 

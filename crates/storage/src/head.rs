@@ -1,121 +1,227 @@
-//! The head: the newest spans, in memory, searchable at once.
+//! The head: the newest spans, as columns in memory, searchable at once.
 //!
-//! It is bounded by what its callers reserve before they insert, and evicts nothing. It is cut
-//! into shards by trace id, so that readers and the writer seldom wait for each other; no lock
-//! is held while a caller looks at what was found.
+//! It is bounded by what its callers reserve before they insert, and evicts nothing. Rows leave
+//! it by a flush, which others write to a segment; to its readers a span is in the head or in
+//! that segment, at any time in exactly one of them. No lock is held while a caller looks at
+//! spans that were found.
 
+mod chunks;
+mod flush;
 mod names;
-mod scan;
-mod shard;
+mod pointer;
+mod tenant;
+#[cfg(test)]
+mod tests;
+mod trace;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use spandrel_model::Span;
 
+use crate::LogPosition;
+use crate::batch::SpanBatch;
 use crate::budget::{Account, Reservation};
+use crate::columns::Request;
+use crate::predicate::SpanFilter;
 use crate::store::{FoundTrace, NameRequest, ScanRequest, StoredSpan};
 use crate::tenant::Tenant;
-use names::NameIndex;
-use scan::Scan;
-use shard::Shard;
-
-/// Into how many parts the head is cut.
-const SHARD_COUNT: usize = 16;
+pub(crate) use chunks::{ChunkBounds, SealedChunk};
+use flush::{Carried, Covered};
+pub(crate) use flush::{FlushPlan, FlushPolicy, PlannedTrace};
+pub(crate) use tenant::TenantHead;
+pub(crate) use trace::TraceRows;
 
 /// Spans in memory, by tenant and trace.
 #[derive(Debug)]
 pub(crate) struct Head {
-    shards: [RwLock<Shard>; SHARD_COUNT],
-    names: RwLock<NameIndex>,
+    tenants: RwLock<BTreeMap<Tenant, Arc<RwLock<TenantHead>>>>,
     account: Arc<Account>,
-    held: Mutex<Option<Reservation>>,
-    span_count: AtomicU64,
-    trace_count: AtomicU64,
+    seed: u64,
 }
 
 impl Head {
-    /// Makes an empty head whose index, not its spans, is charged to `account` as it grows.
-    pub(crate) fn new(account: Arc<Account>) -> Self {
-        Self {
-            shards: Default::default(),
-            names: RwLock::default(),
-            account,
-            held: Mutex::new(None),
-            span_count: AtomicU64::new(0),
-            trace_count: AtomicU64::new(0),
+    /// Makes an empty head that pays from `account` for what it holds. `seed` must be a number
+    /// that no sender can know; no answer depends on it.
+    pub(crate) fn new(account: Arc<Account>, seed: u64) -> Self {
+        Self { tenants: RwLock::default(), account, seed }
+    }
+
+    /// Puts spans where they are found, all at once, in their order.
+    ///
+    /// `charge` is what was set aside for them. What they take in here is charged in its place:
+    /// past the limit if need be, as they are acknowledged by now or about to be.
+    pub(crate) fn insert(
+        &self,
+        tenant: &Tenant,
+        spans: &SpanBatch,
+        request: Request,
+        charge: Reservation,
+    ) {
+        if spans.is_empty() {
+            return;
+        }
+        let of_tenant = self.of(tenant).unwrap_or_else(|| self.begin(tenant));
+        write(&of_tenant).insert(spans, request, charge);
+    }
+
+    fn of(&self, tenant: &Tenant) -> Option<Arc<RwLock<TenantHead>>> {
+        read(&self.tenants).get(tenant).cloned()
+    }
+
+    fn begin(&self, tenant: &Tenant) -> Arc<RwLock<TenantHead>> {
+        let nothing = self.account.reserve_regardless(0);
+        let empty = || Arc::new(RwLock::new(TenantHead::new(self.seed, nothing)));
+        Arc::clone(write(&self.tenants).entry(tenant.clone()).or_insert_with(empty))
+    }
+
+    /// Shows a tenant's chunks and traces, as of one instant, while nothing changes in there.
+    ///
+    /// What `look` takes along of the segments is of the same instant.
+    pub(crate) fn view<R>(
+        &self,
+        tenant: &Tenant,
+        look: impl FnOnce(Option<&TenantHead>) -> R,
+    ) -> R {
+        match self.of(tenant) {
+            Some(of_tenant) => look(Some(&*read(&of_tenant))),
+            None => look(None),
         }
     }
 
-    /// Puts spans where they are found, in their order. `held` pays for them from now on.
-    pub(crate) fn insert(&self, tenant: &Tenant, spans: Vec<Span<'static>>, held: Reservation) {
-        let count = spans.len() as u64;
-        let mut index_len = write(&self.names).insert(tenant, &spans);
-        let mut trace_count = 0;
-        for span in spans {
-            let shard = &self.shards[shard_index(span.trace_id.low())];
-            let grown = write(shard).insert(tenant, Arc::new(span));
-            index_len += grown.len;
-            trace_count += u64::from(grown.is_new_trace);
-        }
-        self.span_count.fetch_add(count, Ordering::Relaxed);
-        self.trace_count.fetch_add(trace_count, Ordering::Relaxed);
-        self.hold(held);
-        if index_len > 0 {
-            // What the index takes is known only now, when the spans are acknowledged or about
-            // to be, so it may pass the limit by what one group brings.
-            self.hold(self.account.reserve_regardless(index_len));
-        }
-    }
-
-    fn hold(&self, reservation: Reservation) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        match held.as_mut() {
-            Some(held) => held.absorb(reservation),
-            None => *held = Some(reservation),
-        }
+    /// The tenants that have or had spans.
+    pub(crate) fn tenants(&self) -> Vec<Tenant> {
+        read(&self.tenants).keys().cloned().collect()
     }
 
     /// See [`crate::SpanStore::trace`].
     pub(crate) fn trace(&self, tenant: &Tenant, trace_id_low: u64) -> Vec<StoredSpan> {
-        read(&self.shards[shard_index(trace_id_low)]).trace(tenant, trace_id_low)
+        let rows = self.view(tenant, |head| head.map(|head| head.trace_rows(trace_id_low)));
+        rows.map_or_else(Vec::new, TraceRows::into_spans)
     }
 
-    /// See [`crate::SpanStore::scan`].
+    /// See [`crate::SpanStore::scan`]. The order is that of the instant at which it begins.
     pub(crate) fn scan(
         &self,
         tenant: &Tenant,
         request: &ScanRequest,
         visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
     ) {
-        Scan::new(&self.shards, tenant, request).run(visit);
+        let may_be_inside = |(_, latest_start_ns): &(u64, Option<u64>)| {
+            request.start_min_ns.is_none_or(|min_ns| latest_start_ns.is_some_and(|ns| ns >= min_ns))
+        };
+        let mut traces: Vec<_> = self.view(tenant, |head| {
+            head.into_iter().flat_map(TenantHead::traces).filter(may_be_inside).collect()
+        });
+        traces.sort_unstable_by_key(|(low, latest_start_ns)| Reverse((*latest_start_ns, *low)));
+        for (trace_id_low, _) in traces {
+            let spans = self.trace(tenant, trace_id_low);
+            if passes(&spans, request) && visit(FoundTrace { trace_id_low, spans }).is_break() {
+                return;
+            }
+        }
     }
 
     /// See [`crate::SpanStore::names`].
     pub(crate) fn names(&self, tenant: &Tenant, wanted: &NameRequest) -> Vec<String> {
-        read(&self.names).list(tenant, wanted)
+        self.view(tenant, |head| head.map_or_else(Vec::new, |head| head.names.list(wanted)))
+    }
+
+    /// Hides a trace at once; returns how many spans it had. If a flush of them is open, they
+    /// are in its segment nevertheless, where the caller must hide them too.
+    pub(crate) fn remove_trace(&self, tenant: &Tenant, trace_id_low: u64) -> u64 {
+        self.of(tenant).map_or(0, |of_tenant| write(&of_tenant).remove_trace(trace_id_low))
+    }
+
+    /// Picks the traces that may leave the head by now; `None` when there are none, or while
+    /// another flush of the tenant's is open.
+    pub(crate) fn plan_flush(
+        &self,
+        tenant: &Tenant,
+        now_ns: u64,
+        policy: FlushPolicy,
+    ) -> Option<FlushPlan> {
+        let of_tenant = self.of(tenant)?;
+        let covered = Covered::take(&mut write(&of_tenant), now_ns, policy)?;
+        Some(FlushPlan::new(tenant.clone(), covered, now_ns, policy))
+    }
+
+    /// Takes the traces of a plan out, now that they are kept elsewhere. `swap` makes them found
+    /// there: no reader sees the one without the other.
+    pub(crate) fn finish_flush(&self, plan: FlushPlan, swap: impl FnOnce()) {
+        let Some(of_tenant) = self.of(plan.tenant()) else { return swap() };
+        let carried = Carried::copy(&plan, self.seed);
+        // Both are held until the old chunks go.
+        let copied = self.account.reserve_regardless(carried.byte_len());
+        {
+            let mut head = write(&of_tenant);
+            head.finish_flush(&plan, carried);
+            swap();
+        }
+        // The chunks are given back here, not under the lock.
+        drop(plan);
+        drop(copied);
+    }
+
+    /// Leaves the traces of a plan where they are.
+    pub(crate) fn abandon_flush(&self, plan: FlushPlan) {
+        if let Some(of_tenant) = self.of(plan.tenant()) {
+            write(&of_tenant).abandon_flush();
+        }
+    }
+
+    /// The oldest place in the log of which a row is still held: older records are not needed
+    /// any more.
+    pub(crate) fn oldest_log_position(&self) -> Option<LogPosition> {
+        self.oldest(|bounds| bounds.log.map(|(oldest, _)| oldest))
+    }
+
+    /// When the oldest row that is still held arrived.
+    pub(crate) fn oldest_arrival_ns(&self) -> Option<u64> {
+        self.oldest(|bounds| bounds.arrival_ns.map(|(oldest, _)| oldest))
+    }
+
+    fn oldest<T: Ord>(&self, of: impl Fn(&ChunkBounds) -> Option<T>) -> Option<T> {
+        let of_tenant = |head: &RwLock<TenantHead>| {
+            let head = read(head);
+            let sealed = head.sealed.iter().map(|chunk| &chunk.bounds);
+            sealed.chain([&head.active.bounds]).filter_map(&of).min()
+        };
+        let tenants = read(&self.tenants);
+        tenants.values().filter_map(|head| of_tenant(head)).min()
     }
 
     /// How many spans it holds.
     pub(crate) fn span_count(&self) -> u64 {
-        self.span_count.load(Ordering::Relaxed)
+        self.sum(|head| head.span_count)
     }
 
     /// How many traces it holds.
     pub(crate) fn trace_count(&self) -> u64 {
-        self.trace_count.load(Ordering::Relaxed)
+        self.sum(|head| head.index.len() as u64)
+    }
+
+    fn sum(&self, of: impl Fn(&TenantHead) -> u64) -> u64 {
+        read(&self.tenants).values().map(|head| of(&read(head))).sum()
     }
 }
 
-/// The shard of a trace. Senders choose trace ids, and some count them up from one, so the bits
-/// are mixed before they are cut.
-fn shard_index(trace_id_low: u64) -> usize {
-    (trace_id_low.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as usize % SHARD_COUNT
+fn passes(spans: &[StoredSpan], request: &ScanRequest) -> bool {
+    let is_inside = |span: &Span<'_>| match span.start_ns {
+        Some(start_ns) => {
+            request.start_min_ns.is_none_or(|min_ns| start_ns >= min_ns)
+                && request.start_max_ns.is_none_or(|max_ns| start_ns <= max_ns)
+        }
+        None => request.start_min_ns.is_none(),
+    };
+    let is_met = |filter: &SpanFilter| spans.iter().any(|span| filter.matches(span));
+    spans.iter().any(|span| is_inside(span)) && request.filters.iter().all(is_met)
 }
 
-// A thread that panicked under a lock left a whole structure behind: every change is one call
-// into a collection. Going on serves the rest.
+// A thread that panicked under a lock stopped the log's thread or a flush with it; what it left
+// is served as far as it goes.
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }

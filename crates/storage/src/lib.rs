@@ -12,6 +12,7 @@ mod counters;
 mod disk;
 mod embedded;
 mod engine;
+#[allow(dead_code, reason = "flushes and searches are made of these")]
 mod head;
 #[allow(dead_code, reason = "the engine runs these next")]
 mod maintenance;
@@ -37,7 +38,6 @@ pub use manifest::{
     Catalog, CatalogError, ChangeError, DecodedManifest, LogPosition, Manifest, ManifestChange,
     ManifestError, Opened, SegmentClass, SegmentEntry, Tombstone,
 };
-pub use memory::estimate_len;
 pub use options::{
     Durability, FILE_LEN_MAX, OpenError, Options, Progress, RecordDecoder, ReplayReport, StoreStats,
 };

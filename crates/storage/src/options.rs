@@ -65,7 +65,8 @@ pub enum Durability {
 /// Decodes what the log kept, so that storage knows no wire format.
 pub trait RecordDecoder: Send + Sync {
     /// Decodes one received body exactly as it was decoded when it was accepted: under
-    /// `origin`'s format, encoding and limits, whatever the configuration is by now.
+    /// `origin`'s format, encoding and limits, whatever the configuration is by now. Each span
+    /// is lent to `sink` while it is there.
     ///
     /// # Errors
     ///
@@ -75,7 +76,7 @@ pub trait RecordDecoder: Send + Sync {
         &self,
         origin: &Origin,
         body: &[u8],
-        sink: &mut dyn FnMut(Span<'static>),
+        sink: &mut dyn FnMut(&Span<'_>),
     ) -> Result<(), String>;
 }
 

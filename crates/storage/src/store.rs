@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use spandrel_model::Span;
 
+use crate::batch::SpanBatch;
 use crate::predicate::SpanFilter;
 use crate::tenant::Tenant;
 
@@ -65,7 +66,7 @@ pub trait SpanStore: Send + Sync {
 }
 
 /// One received request: its bytes, which the log keeps, and what they decode to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Batch {
     /// Whose spans they are.
     pub tenant: Tenant,
@@ -74,7 +75,7 @@ pub struct Batch {
     /// The request's body as it came, compressed if it was.
     pub body: Bytes,
     /// What `body` decodes to, less what was rejected.
-    pub spans: Vec<Span<'static>>,
+    pub spans: SpanBatch,
 }
 
 /// How a request came: all that decoding its bytes again needs, and who sent it.

@@ -186,7 +186,7 @@ impl RecordDecoder for SeedDecoder {
         &self,
         origin: &Origin,
         body: &[u8],
-        sink: &mut dyn FnMut(Span<'static>),
+        sink: &mut dyn FnMut(&Span<'_>),
     ) -> Result<(), String> {
         if origin.format != "seeds" {
             return Err(format!("{} is not a format of seeds", origin.format));
@@ -196,7 +196,7 @@ impl RecordDecoder for SeedDecoder {
             match u64::from_le_bytes(*seed) {
                 Self::REFUSED => return Err("this seed is refused".to_owned()),
                 Self::PANICKING => panic!("this seed panics"),
-                seed => sink(seeded_span(seed)),
+                seed => sink(&seeded_span(seed)),
             }
         }
         if rest.is_empty() { Ok(()) } else { Err("a seed is cut short".to_owned()) }

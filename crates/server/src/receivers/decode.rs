@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use spandrel_codec::{SpanSink, zipkin};
 use spandrel_model::Span;
-use spandrel_storage::{Origin, OverBudget, RecordDecoder, Reservation, estimate_len};
+use spandrel_storage::{Origin, OverBudget, RecordDecoder, Reservation, SpanBatch};
 
 use crate::admission::{ContentEncoding, inflate};
 
@@ -17,7 +17,7 @@ pub(crate) const INFLATED_LEN_LIMIT: &str = "inflated_len_max";
 /// the refusal is kept for whoever asks at the end.
 #[derive(Debug)]
 pub(crate) struct ChargedSpans {
-    spans: Vec<Span<'static>>,
+    spans: SpanBatch,
     charge: Reservation,
     charged_ahead_bytes: u64,
     refused: Option<OverBudget>,
@@ -29,11 +29,11 @@ const CHARGE_STEP_BYTES: u64 = 64 << 10;
 impl ChargedSpans {
     /// Starts with what the request charges already.
     pub(crate) fn new(charge: Reservation) -> Self {
-        Self { spans: Vec::new(), charge, charged_ahead_bytes: 0, refused: None }
+        Self { spans: SpanBatch::new(), charge, charged_ahead_bytes: 0, refused: None }
     }
 
     /// Returns the spans and all that they charge, or why there was no room.
-    pub(crate) fn finish(self) -> Result<(Vec<Span<'static>>, Reservation), OverBudget> {
+    pub(crate) fn finish(self) -> Result<(SpanBatch, Reservation), OverBudget> {
         match self.refused {
             Some(refused) => Err(refused),
             None => Ok((self.spans, self.charge)),
@@ -45,7 +45,7 @@ impl ChargedSpans {
         self.charge.grow(bytes)
     }
 
-    fn charge_span(&mut self, bytes: u64) -> Result<(), OverBudget> {
+    fn charge_growth(&mut self, bytes: u64) -> Result<(), OverBudget> {
         if self.charged_ahead_bytes < bytes {
             let step = bytes.max(CHARGE_STEP_BYTES);
             self.charge.grow(step)?;
@@ -61,13 +61,11 @@ impl SpanSink for ChargedSpans {
         if self.refused.is_some() {
             return;
         }
-        let span = span.clone().into_owned();
-        match self.charge_span(estimate_len(std::slice::from_ref(&span))) {
-            Ok(()) => self.spans.push(span),
-            Err(refused) => {
-                self.spans = Vec::new();
-                self.refused = Some(refused);
-            }
+        let before = self.spans.byte_len();
+        self.spans.push(span);
+        if let Err(refused) = self.charge_growth(self.spans.byte_len() - before) {
+            self.spans = SpanBatch::new();
+            self.refused = Some(refused);
         }
     }
 }
@@ -81,7 +79,7 @@ impl RecordDecoder for StoredRequests {
         &self,
         origin: &Origin,
         body: &[u8],
-        sink: &mut dyn FnMut(Span<'static>),
+        sink: &mut dyn FnMut(&Span<'_>),
     ) -> Result<(), String> {
         let format = zipkin::Format::from_name(&origin.format)
             .ok_or_else(|| format!("this version knows no format `{}`", origin.format))?;
@@ -99,9 +97,16 @@ impl RecordDecoder for StoredRequests {
                 Cow::Owned(inflated)
             }
         };
-        let mut spans = Vec::new();
-        zipkin::decode(format, &body, &mut spans).map_err(|error| error.to_string())?;
-        spans.into_iter().for_each(sink);
+        zipkin::decode(format, &body, &mut Lent(sink)).map_err(|error| error.to_string())?;
         Ok(())
+    }
+}
+
+/// Passes on the spans that a decoder lends.
+pub(crate) struct Lent<'s>(pub(crate) &'s mut dyn FnMut(&Span<'_>));
+
+impl SpanSink for Lent<'_> {
+    fn span(&mut self, span: &Span<'_>) {
+        (self.0)(span);
     }
 }

@@ -5,5 +5,5 @@
 mod decode;
 mod zipkin;
 
-pub(crate) use decode::StoredRequests;
+pub(crate) use decode::{Lent, StoredRequests};
 pub(crate) use zipkin::routes as zipkin_routes;

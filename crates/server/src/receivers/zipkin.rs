@@ -13,8 +13,7 @@ use axum::routing::post;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
 use spandrel_codec::zipkin::{self, Format};
-use spandrel_model::Span;
-use spandrel_storage::{AppendError, Batch, Origin, Reservation, SpanStore as _};
+use spandrel_storage::{AppendError, Batch, Origin, Reservation, SpanBatch, SpanStore as _};
 use tokio::sync::oneshot;
 
 use crate::admission::{ContentEncoding, ReadBody, body_len_max, inflate, read_body};
@@ -132,7 +131,7 @@ async fn try_receive(
 /// A request that was read and decoded, with what it charges.
 struct Received {
     bytes: bytes::Bytes,
-    spans: Vec<Span<'static>>,
+    spans: SpanBatch,
     charge: Reservation,
 }
 

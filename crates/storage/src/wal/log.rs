@@ -125,6 +125,7 @@ impl Log {
         }
         let current = self.current.as_ref().expect("a file was begun just now");
         Ok(Place {
+            file_id: current.file_id,
             checksum_seed: current.checksum_seed,
             offset: current.len,
             room: self.file_len_max - current.len,
@@ -314,6 +315,8 @@ impl Current {
 /// Where the next records go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
+    /// The file.
+    pub(crate) file_id: u64,
     /// Where the checksums of the file start from.
     pub(crate) checksum_seed: u32,
     /// The offset in the file.

@@ -228,6 +228,7 @@ impl<'a> Input<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::SpanBatch;
     use bytes::Bytes;
 
     fn batch(peer: Option<SocketAddr>) -> Batch {
@@ -242,7 +243,7 @@ mod tests {
             limits: vec![("body_len_max".into(), 1 << 40), ("".into(), 0)],
         };
         let body = Bytes::from_static(b"body");
-        Batch { tenant: Tenant::new("team-a").unwrap(), origin, body, spans: Vec::new() }
+        Batch { tenant: Tenant::new("team-a").unwrap(), origin, body, spans: SpanBatch::new() }
     }
 
     const SITE: Site = Site { seed: 9, offset: 4096 };

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use spandrel_model::Span;
-
 use super::file_header::{FILE_HEADER_LEN, FORMAT_VERSION, FileHeader, HeaderError, Seal};
 use super::log::{FILE_SUFFIX, FRESH_SUFFIX, LogStart, SPARE_SUFFIX, file_name, path};
 use super::note::{DEATHS_MAX, ReplayNote};
@@ -16,13 +14,15 @@ use super::quarantine::{self, Quarantine};
 use super::reader::{Reader, Stretch};
 use super::record::decode_head;
 use super::{LOG_DIR, QUARANTINE_DIR};
+use crate::batch::SpanBatch;
+use crate::columns::Request;
 use crate::disk::{Disk, ListedFile};
 use crate::options::{OpenError, Progress, RecordDecoder, ReplayReport};
 use crate::store::Origin;
 use crate::tenant::Tenant;
 
-/// Receives the spans of one record.
-pub(crate) type ReplaySink<'a> = &'a mut dyn FnMut(&Tenant, Vec<Span<'static>>);
+/// Receives the spans of one record, and what it was.
+pub(crate) type ReplaySink<'a> = &'a mut dyn FnMut(&Tenant, &SpanBatch, Request);
 
 /// What replay returns: what it found, and where the log goes on.
 pub(crate) struct Replayed {
@@ -130,6 +130,8 @@ struct Run<'a> {
     decoder: &'a dyn RecordDecoder,
     tell: &'a mut dyn FnMut(&Progress),
     sink: ReplaySink<'a>,
+    /// The spans of one record, in room that is used again.
+    spans: SpanBatch,
     note: ReplayNote<'a>,
     quarantine: Quarantine<'a>,
     progress: Progress,
@@ -148,6 +150,7 @@ impl<'a> Run<'a> {
             decoder: replay.decoder,
             tell: replay.progress,
             sink: replay.sink,
+            spans: SpanBatch::new(),
             note: ReplayNote::open(replay.disk),
             quarantine: Quarantine::new(replay.disk),
             progress,
@@ -251,11 +254,14 @@ impl<'a> Run<'a> {
         }
         if self.note.deaths_at(position) < DEATHS_MAX {
             self.note.begin(position);
-            if let Some(spans) = self.decode(&origin, body) {
+            if self.decode(&origin, body) {
+                let span_count = self.spans.len() as u64;
                 self.report.records += 1;
-                self.report.spans += spans.len() as u64;
-                self.report.miscounted += u64::from(spans.len() as u64 != origin.accepted.into());
-                (self.sink)(&tenant, spans);
+                self.report.spans += span_count;
+                self.report.miscounted += u64::from(span_count != origin.accepted.into());
+                let (log_file_id, log_offset) = (position.file_id, position.offset);
+                let arrival_ns = origin.arrival_ns;
+                (self.sink)(&tenant, &self.spans, Request { arrival_ns, log_file_id, log_offset });
                 return Ok(());
             }
         }
@@ -264,13 +270,13 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Decodes a record; `None` when it is refused or the decoder panics.
-    fn decode(&self, origin: &Origin, body: &[u8]) -> Option<Vec<Span<'static>>> {
-        let mut spans = Vec::new();
-        let decode = || self.decoder.decode(origin, body, &mut |span| spans.push(span));
-        // Whatever the panic left half done is in `spans`, which is then dropped.
-        let outcome = catch_unwind(AssertUnwindSafe(decode));
-        matches!(outcome, Ok(Ok(()))).then_some(spans)
+    /// Decodes a record; false when it is refused or the decoder panics.
+    fn decode(&mut self, origin: &Origin, body: &[u8]) -> bool {
+        let Self { decoder, spans, .. } = self;
+        spans.clear();
+        let decode = || decoder.decode(origin, body, &mut |span| spans.push(span));
+        // What a panic left half done is in `spans`, which is then not read.
+        matches!(catch_unwind(AssertUnwindSafe(decode)), Ok(Ok(())))
     }
 }
 

@@ -4,9 +4,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
-use spandrel_model::TraceId;
+use spandrel_model::{Span, TraceId};
 use spandrel_storage::{Engine, Tenant};
-use testkit::{NoDisk, SeedDecoder, seeded_batch};
+use testkit::{NoDisk, SeedDecoder, seeded_batch, seeded_span};
 
 use crate::ledger::small_options;
 
@@ -53,8 +53,12 @@ fn held_and_charged(len: u64, is_trace_each: bool) -> (i64, i64) {
     for batch in 0..8_000 / len {
         let seeds: Vec<u64> = (0..len).map(|index| batch * len + index).collect();
         let mut request = seeded_batch(&Tenant::default(), &seeds);
-        for (span, seed) in request.spans.iter_mut().zip(&seeds).filter(|_| is_trace_each) {
-            span.trace_id = TraceId::from_halves(0, seed + 1).unwrap();
+        if is_trace_each {
+            let alone = |seed: &u64| {
+                let trace_id = TraceId::from_halves(0, seed + 1).unwrap();
+                Span { trace_id, ..seeded_span(*seed) }
+            };
+            request.spans = seeds.iter().map(alone).collect();
         }
         let request = engine.charge(request).unwrap();
         engine.append(request, ());

@@ -48,12 +48,7 @@ struct Killer {
 }
 
 impl RecordDecoder for Killer {
-    fn decode(
-        &self,
-        _: &Origin,
-        body: &[u8],
-        _: &mut dyn FnMut(Span<'static>),
-    ) -> Result<(), String> {
+    fn decode(&self, _: &Origin, body: &[u8], _: &mut dyn FnMut(&Span<'_>)) -> Result<(), String> {
         if body == body_of(&[3, 4]) && !self.is_dead.swap(true, Ordering::Relaxed) {
             // What a process that ended here would leave behind.
             let files = self.disk.files();
