@@ -4,19 +4,27 @@
 //! The plans are pure choices; the jobs do what a plan says, on any thread. When they run is the
 //! engine's business.
 
+mod compact;
+mod flush;
+mod job;
 mod merge_plan;
 mod retention;
+
+pub(crate) use job::{Done, JobError, Task, Workshop};
+pub use job::{Job, JobDone};
+pub(crate) use merge_plan::{MergeLimits, is_ready, next_merge};
+pub(crate) use retention::Usage;
 
 pub use merge_plan::CompactionPolicy;
 pub use retention::{Retention, StoreLen};
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
     use crate::tenant::Tenant;
 
     /// A segment of 100 bytes and 10 spans that arrived when its id says.
-    pub(super) fn entry(id: u64) -> SegmentEntry {
+    pub(crate) fn entry(id: u64) -> SegmentEntry {
         SegmentEntry {
             id,
             tenant: Tenant::default(),
@@ -35,7 +43,7 @@ mod tests {
         }
     }
 
-    pub(super) fn manifest_of(entries: impl IntoIterator<Item = SegmentEntry>) -> Manifest {
+    pub(crate) fn manifest_of(entries: impl IntoIterator<Item = SegmentEntry>) -> Manifest {
         let add = entries.into_iter().collect();
         let change = ManifestChange { add, ..ManifestChange::default() };
         Manifest::empty().unbounded().changed(&change).unwrap()

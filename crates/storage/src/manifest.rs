@@ -63,14 +63,32 @@ impl Manifest {
         &self.tombstones
     }
 
-    /// Returns the arrival time up to which the spans of a trace are deleted, if any are.
+    /// Whether the spans that a segment holds of a trace are deleted.
     #[must_use]
-    pub fn deleted_through_ns(&self, tenant: &Tenant, trace_id_low: u64) -> Option<u64> {
-        let key = |tombstone: &Tombstone| (tombstone.tenant.clone(), tombstone.trace_id_low);
-        let wanted = (tenant.clone(), trace_id_low);
-        let end = self.tombstones.partition_point(|tombstone| key(tombstone) <= wanted);
-        let last = self.tombstones.get(end.checked_sub(1)?)?;
-        (key(last) == wanted).then_some(last.deleted_at_ns)
+    pub fn is_deleted(&self, entry: &SegmentEntry, trace_id_low: u64) -> bool {
+        let tombstones = self.tombstones_of(&entry.tenant, trace_id_low);
+        tombstones.iter().any(|tombstone| entry.id < tombstone.segments_before)
+    }
+
+    /// Whether the spans of a trace in a record of the log are deleted.
+    #[must_use]
+    pub fn is_deleted_in_log(
+        &self,
+        tenant: &Tenant,
+        trace_id_low: u64,
+        position: LogPosition,
+    ) -> bool {
+        let tombstones = self.tombstones_of(tenant, trace_id_low);
+        tombstones.iter().any(|tombstone| position < tombstone.log_before)
+    }
+
+    fn tombstones_of(&self, tenant: &Tenant, trace_id_low: u64) -> &[Tombstone] {
+        let key = |tombstone: &Tombstone| {
+            tombstone.tenant.cmp(tenant).then(tombstone.trace_id_low.cmp(&trace_id_low))
+        };
+        let start = self.tombstones.partition_point(|tombstone| key(tombstone).is_lt());
+        let end = self.tombstones.partition_point(|tombstone| key(tombstone).is_le());
+        &self.tombstones[start..end]
     }
 }
 
@@ -85,19 +103,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_latest_deletion_of_a_trace_is_found() {
+    fn a_deletion_hides_what_was_there_and_nothing_else() {
         let (one, two) = (Tenant::new("one").unwrap(), Tenant::new("two").unwrap());
-        let tombstone = |tenant: &Tenant, trace_id_low, deleted_at_ns| Tombstone {
+        let log_before = LogPosition { file_id: 4, offset: 100 };
+        let tombstone = |tenant: &Tenant, trace_id_low, segments_before| Tombstone {
             tenant: tenant.clone(),
             trace_id_low,
-            deleted_at_ns,
+            segments_before,
+            log_before,
         };
-        let bury = vec![tombstone(&one, 5, 90), tombstone(&two, 5, 7), tombstone(&one, 5, 10)];
+        let bury = vec![tombstone(&one, 5, 9), tombstone(&two, 5, 2), tombstone(&one, 5, 3)];
         let change = ManifestChange { bury, ..ManifestChange::default() };
         let manifest = Manifest::empty().changed(&change).unwrap();
-        assert_eq!(manifest.deleted_through_ns(&one, 5), Some(90));
-        assert_eq!(manifest.deleted_through_ns(&two, 5), Some(7));
-        assert_eq!(manifest.deleted_through_ns(&one, 4), None);
-        assert_eq!(manifest.deleted_through_ns(&two, 6), None);
+        let entry = |tenant: &Tenant, id| SegmentEntry {
+            tenant: tenant.clone(),
+            ..crate::maintenance::tests::entry(id)
+        };
+        assert!(manifest.is_deleted(&entry(&one, 8), 5));
+        assert!(!manifest.is_deleted(&entry(&one, 9), 5));
+        assert!(!manifest.is_deleted(&entry(&two, 8), 5));
+        assert!(!manifest.is_deleted(&entry(&one, 1), 6));
+        let position = |offset| LogPosition { file_id: 4, offset };
+        assert!(manifest.is_deleted_in_log(&one, 5, position(99)));
+        assert!(!manifest.is_deleted_in_log(&one, 5, position(100)));
+        assert!(!manifest.is_deleted_in_log(&one, 4, position(0)));
     }
 }

@@ -8,4 +8,5 @@
 mod cache;
 mod lookup;
 
-pub(crate) use cache::{OpenSegment, SegmentCache};
+pub(crate) use cache::{OpenSegment, SegmentCache, Trouble};
+pub(crate) use lookup::FoundRows;

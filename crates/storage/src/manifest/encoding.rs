@@ -18,7 +18,7 @@ const PREFIX_LEN: usize = 24;
 const CHECKSUM_OFFSET: usize = 20;
 
 const SEGMENT_LEN: usize = 96;
-const TOMBSTONE_LEN: usize = 20;
+const TOMBSTONE_LEN: usize = 36;
 
 /// A length, and a name of one byte.
 const TENANT_LEN_MIN: usize = 2;
@@ -126,7 +126,9 @@ impl Manifest {
         for tombstone in &self.tombstones {
             out.extend_from_slice(&tenants[&tombstone.tenant].to_le_bytes());
             out.extend_from_slice(&tombstone.trace_id_low.to_le_bytes());
-            out.extend_from_slice(&tombstone.deleted_at_ns.to_le_bytes());
+            out.extend_from_slice(&tombstone.segments_before.to_le_bytes());
+            out.extend_from_slice(&tombstone.log_before.file_id.to_le_bytes());
+            out.extend_from_slice(&tombstone.log_before.offset.to_le_bytes());
         }
         let len = out.len() as u64;
         out[12..CHECKSUM_OFFSET].copy_from_slice(&len.to_le_bytes());
@@ -214,7 +216,8 @@ fn decode_body(input: &mut Input<'_>) -> Result<Manifest, ManifestError> {
         Ok(Tombstone {
             tenant: input.tenant_of(&tenants)?,
             trace_id_low: input.u64()?,
-            deleted_at_ns: input.u64()?,
+            segments_before: input.u64()?,
+            log_before: LogPosition { file_id: input.u64()?, offset: input.u64()? },
         })
     })?;
     let is_sorted = segments.is_sorted_by(|a, b| a.id < b.id)

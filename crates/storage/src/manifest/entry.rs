@@ -99,15 +99,19 @@ pub struct LogPosition {
     pub offset: u64,
 }
 
-/// A trace that was deleted: its spans that arrived by then are not to be seen any more.
+/// A trace that was deleted: what of it was there by then is not to be seen any more.
+///
+/// Numbers, not times, tell what was there: they are handed out in order, whatever a clock says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tombstone {
     /// Whose trace.
     pub tenant: Tenant,
     /// The low half of its id.
     pub trace_id_low: u64,
-    /// Spans that arrived then or before are deleted. In nanoseconds since 1970.
-    pub deleted_at_ns: u64,
+    /// Its spans in segments with a lower number than this are deleted.
+    pub segments_before: u64,
+    /// Its spans in records of the log before this place are deleted.
+    pub log_before: LogPosition,
 }
 
 #[cfg(test)]

@@ -169,7 +169,13 @@ impl SegmentCache {
         let segment = Segment::parse(Arc::clone(&path), entry.len, footer)?;
         let held = self.make_room(u64::from(entry.footer_len) * PARSED_LEN_FACTOR);
         let dictionaries = OnceLock::new();
-        Ok(OpenSegment { entry: entry.clone(), path, segment, dictionaries, held: Mutex::new(held) })
+        Ok(OpenSegment {
+            entry: entry.clone(),
+            path,
+            segment,
+            dictionaries,
+            held: Mutex::new(held),
+        })
     }
 
     fn keep(&self, segment: OpenSegment) -> Arc<OpenSegment> {
@@ -279,7 +285,9 @@ impl OpenSegment {
 
 impl std::fmt::Debug for SegmentCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SegmentCache").field("quarantined", &self.quarantined()).finish_non_exhaustive()
+        f.debug_struct("SegmentCache")
+            .field("quarantined", &self.quarantined())
+            .finish_non_exhaustive()
     }
 }
 

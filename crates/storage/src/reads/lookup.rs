@@ -104,8 +104,9 @@ impl SegmentCache {
                 without.push(&place.segment);
             }
         }
-        let groups =
-            places.iter().map(|place| place.segment.read(place.segment.segment.group_range(place.group)));
+        let groups = places
+            .iter()
+            .map(|place| place.segment.read(place.segment.segment.group_range(place.group)));
         let reads = groups.chain(without.iter().map(|segment| segment.dictionaries_read()));
         let mut read = read_ranges_blocking(&**self.store(), reads.collect());
         let dictionaries = read.split_off(places.len());

@@ -203,14 +203,15 @@ impl Log {
 
     /// Takes the files before `file_id` out of the log, all of whose records are kept elsewhere,
     /// durably, and keeps their space for reuse. They go oldest first, since each holds its
-    /// predecessor's seal, and never the one that is written now.
+    /// predecessor's seal, and never the newest: from its number the next ones are counted.
     ///
     /// # Errors
     ///
     /// Fails when the operating system refuses; the files that are left are tried again by the
     /// next call.
     pub(crate) fn retire_before(&mut self, file_id: u64) -> io::Result<()> {
-        let end = self.current_file_id().map_or(file_id, |current| current.min(file_id));
+        let Some(newest) = self.files.last().copied() else { return Ok(()) };
+        let end = newest.min(file_id);
         if self.files.first().is_none_or(|oldest| *oldest >= end) {
             return Ok(());
         }

@@ -7,8 +7,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use spandrel_storage::{
-    Catalog, CatalogError, ChangeError, LocalSegmentStore, Manifest, ManifestChange, ManifestError,
-    Opened, RangeRead, SegmentClass, SegmentEntry, SegmentStore, Tenant, Tombstone,
+    Catalog, CatalogError, ChangeError, LocalSegmentStore, LogPosition, Manifest, ManifestChange,
+    ManifestError, Opened, RangeRead, SegmentClass, SegmentEntry, SegmentStore, Tenant, Tombstone,
     read_ranges_blocking,
 };
 use testkit::{Failure, Seeded, SimDisk};
@@ -49,7 +49,8 @@ fn adding(entries: &[SegmentEntry]) -> ManifestChange {
 }
 
 fn tombstone(trace_id_low: u64) -> Tombstone {
-    Tombstone { tenant: Tenant::default(), trace_id_low, deleted_at_ns: 9 }
+    let log_before = LogPosition { file_id: 1, offset: 2 };
+    Tombstone { tenant: Tenant::default(), trace_id_low, segments_before: 9, log_before }
 }
 
 /// What a manifest should hold.

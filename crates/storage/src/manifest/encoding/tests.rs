@@ -47,8 +47,11 @@ prop_compose! {
     ) -> Manifest {
         add.sort_by_key(|entry| entry.id);
         add.dedup_by_key(|entry| entry.id);
-        let tombstone = |(tenant, trace_id_low, deleted_at_ns)| {
-            Tombstone { tenant, trace_id_low, deleted_at_ns }
+        let tombstone = |(tenant, trace_id_low, number)| Tombstone {
+            tenant,
+            trace_id_low,
+            segments_before: number,
+            log_before: LogPosition { file_id: number >> 1, offset: number },
         };
         let bury = graves.into_iter().map(tombstone).collect();
         let empty = Manifest::empty().with_ids_from(1_000, spare_ids).unwrap();
@@ -87,7 +90,8 @@ fn example() -> Manifest {
     let tombstone = |trace_id_low| Tombstone {
         tenant: Tenant::default(),
         trace_id_low,
-        deleted_at_ns: 1_700_000_000_000_000_003,
+        segments_before: 9,
+        log_before: LogPosition { file_id: 8, offset: 4_200 },
     };
     let change = ManifestChange {
         add: vec![bare, full],

@@ -1,0 +1,309 @@
+//! Makes one segment of several: traces in the order of their start, each whole, exact
+//! repetitions of a span once, deleted traces not at all.
+//!
+//! The order is made of the inputs' trace tables, which are read first. Then groups are read as
+//! the order asks for them. An input is in that order itself, so each of its groups is read once,
+//! but for traces that came late and are joined far from where they stood.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::flush::{TRACES_BETWEEN_CHECKS, parts_of};
+use super::job::{Done, JobError, Workshop};
+use super::merge_plan::Merge;
+use crate::columns::Chunk;
+use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
+use crate::reads::{OpenSegment, Trouble};
+use crate::segment::{Dictionaries, SegmentSummary, Source, TraceTable};
+use crate::segment_store::{RangeRead, read_ranges_blocking};
+use crate::store::ReadError;
+
+/// How many decoded groups of an input are kept at once.
+const GROUPS_KEPT: usize = 3;
+
+/// How many trace tables are read with one call.
+const TABLES_PER_READ: usize = 256;
+
+/// A merge that is about to be written.
+pub(super) struct Compaction<'w> {
+    workshop: &'w Workshop,
+    merge: &'w Merge,
+    inputs: Vec<Input>,
+    groups: Groups,
+    /// The parts of all traces, in the order of the segment to write; those of one trace are
+    /// behind each other.
+    parts: Vec<Part>,
+}
+
+/// A segment to read.
+struct Input {
+    segment: Arc<OpenSegment>,
+    dictionaries: Arc<Dictionaries>,
+}
+
+/// Decoded groups of the inputs, in the order of input and group.
+#[derive(Default)]
+struct Groups {
+    places: Vec<(u16, u32)>,
+    sources: Vec<Source>,
+}
+
+/// Rows of one trace in one group of one input. The order is that of the segment to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    /// The earliest start of the whole trace.
+    start_ns: Option<u64>,
+    trace_id_low: u64,
+    input: u16,
+    group: u32,
+    first_row: u32,
+    row_count: u32,
+}
+
+impl<'w> Compaction<'w> {
+    /// Reads what the order is made of.
+    pub(super) fn new(workshop: &'w Workshop, merge: &'w Merge) -> Result<Self, JobError> {
+        let open = workshop.cache.open(&merge.segments)?;
+        let open = workshop.cache.with_dictionaries(open)?;
+        for entry in &merge.segments {
+            if !open.iter().any(|(segment, _)| segment.entry.id == entry.id) {
+                return Err(JobError::Damaged { id: entry.id });
+            }
+        }
+        let input = |(segment, dictionaries)| Input { segment, dictionaries };
+        let inputs: Vec<_> = open.into_iter().map(input).collect();
+        let manifest = workshop.catalog.current();
+        let mut parts = Vec::new();
+        for (input, place) in inputs.iter().zip(0..) {
+            input.collect_parts(workshop, place, &manifest, &mut parts)?;
+        }
+        order(&mut parts);
+        let row_count = parts.iter().map(|part| u64::from(part.row_count)).sum();
+        workshop.compacted.0.store(0, Ordering::Relaxed);
+        workshop.compacted.1.store(row_count, Ordering::Relaxed);
+        Ok(Self { workshop, merge, inputs, groups: Groups::default(), parts })
+    }
+}
+
+/// Writes the segment, and then the manifest in which it stands for its inputs.
+pub(super) fn run(mut compaction: Compaction<'_>, segment_id: u64) -> Result<Done, JobError> {
+    let Compaction { workshop, merge, .. } = compaction;
+    let remove = merge.segments.iter().map(|entry| entry.id).collect();
+    let mut change = ManifestChange { remove, ..ManifestChange::default() };
+    let mut done = Done::default();
+    // All traces of the inputs may be deleted ones: nothing is left to write then.
+    if !compaction.parts.is_empty() {
+        let summary = compaction.write(segment_id)?;
+        (done.written_len, done.folded_count) = (summary.len, summary.folded_count);
+        change.add.push(entry_of(merge, segment_id, &summary));
+    }
+    workshop.catalog.apply(&change)?;
+    done.change = change;
+    Ok(done)
+}
+
+impl Compaction<'_> {
+    fn write(&mut self, segment_id: u64) -> Result<SegmentSummary, JobError> {
+        let workshop = self.workshop;
+        let mut writer = workshop.writer(&self.merge.tenant, segment_id, true)?;
+        let parts = std::mem::take(&mut self.parts);
+        let mut rows: Vec<u32> = Vec::new();
+        for (count, trace) in parts.chunk_by(Part::is_same_trace).enumerate() {
+            if count % TRACES_BETWEEN_CHECKS == 0 {
+                workshop.check_cancelled()?;
+            }
+            self.load(trace)?;
+            rows.clear();
+            rows.extend(trace.iter().flat_map(Part::rows));
+            let mut rest = &rows[..];
+            let groups = &mut self.groups;
+            let rows_of_parts: Vec<_> = trace
+                .iter()
+                .map(|part| {
+                    let (rows, others) = rest.split_at(part.row_count as usize);
+                    rest = others;
+                    (groups.place_of(part), rows)
+                })
+                .collect();
+            let mut parts = parts_of(&mut groups.sources, rows_of_parts.into_iter());
+            writer.push_trace(&mut parts)?;
+            workshop.compacted.0.fetch_add(rows.len() as u64, Ordering::Relaxed);
+        }
+        Ok(writer.finish()?)
+    }
+
+    /// Has the groups of a trace's parts decoded, and lets go of groups that were passed.
+    fn load(&mut self, trace: &[Part]) -> Result<(), JobError> {
+        for part in trace {
+            let place = (part.input, part.group);
+            let Err(index) = self.groups.places.binary_search(&place) else { continue };
+            let source = self.inputs[usize::from(part.input)].read(self.workshop, part.group)?;
+            self.groups.places.insert(index, place);
+            self.groups.sources.insert(index, source);
+            self.groups.let_go(part.input, trace);
+        }
+        Ok(())
+    }
+}
+
+impl Groups {
+    fn place_of(&self, part: &Part) -> usize {
+        self.places.partition_point(|place| *place < (part.input, part.group))
+    }
+
+    /// Lets go of the first groups of an input, unless the trace needs them: the order of traces
+    /// has passed them.
+    fn let_go(&mut self, input: u16, trace: &[Part]) {
+        let of_input = |place: &&(u16, u32)| place.0 == input;
+        let mut excess = self.places.iter().filter(of_input).count().saturating_sub(GROUPS_KEPT);
+        let mut index = self.places.partition_point(|place| place.0 < input);
+        while excess > 0 && self.places.get(index).is_some_and(|place| place.0 == input) {
+            let is_needed = |part: &Part| (part.input, part.group) == self.places[index];
+            if trace.iter().any(is_needed) {
+                index += 1;
+                continue;
+            }
+            self.places.remove(index);
+            self.sources.remove(index);
+            excess -= 1;
+        }
+    }
+}
+
+impl Input {
+    /// Reads a group.
+    fn read(&self, workshop: &Workshop, group: u32) -> Result<Source, JobError> {
+        let range = self.segment.segment.group_range(group);
+        let bytes = read_one(workshop, &self.segment, self.segment.read(range))?;
+        let request = self.segment.entry.request();
+        let chunk: Result<Chunk, _> =
+            self.segment.segment.decode_group(group, &bytes, &self.dictionaries, request);
+        match chunk {
+            Ok(chunk) => Ok(Source::new(Arc::new(chunk))),
+            Err(error) => Err(damaged(workshop, &self.segment, error.into())),
+        }
+    }
+
+    /// Adds the parts of all traces that are not deleted, as the trace tables tell.
+    fn collect_parts(
+        &self,
+        workshop: &Workshop,
+        input: u16,
+        manifest: &Manifest,
+        parts: &mut Vec<Part>,
+    ) -> Result<(), JobError> {
+        let groups: Vec<u32> = (0..self.segment.segment.group_count()).collect();
+        for groups in groups.chunks(TABLES_PER_READ) {
+            let range = |group: &u32| self.segment.segment.trace_table_range(*group);
+            let reads = groups.iter().map(|group| self.segment.read(range(group))).collect();
+            let tables = read_ranges_blocking(&**workshop.cache.store(), reads);
+            for (group, table) in groups.iter().zip(tables) {
+                let table = table.map_err(Trouble::of_read).and_then(|bytes| {
+                    Ok(self.segment.segment.decode_trace_table(*group, &bytes)?)
+                });
+                let table = table.map_err(|trouble| damaged(workshop, &self.segment, trouble))?;
+                let is_kept = |low| !manifest.is_deleted(&self.segment.entry, low);
+                parts.extend(parts_in(&table, input, *group).filter(|p| is_kept(p.trace_id_low)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parts_in(table: &TraceTable, input: u16, group: u32) -> impl Iterator<Item = Part> + '_ {
+    (0..table.len()).map(move |trace| {
+        let rows = table.rows_of(trace);
+        Part {
+            start_ns: table.start_of(trace),
+            trace_id_low: table.low[trace],
+            input,
+            group,
+            first_row: rows.start as u32,
+            row_count: rows.len() as u32,
+        }
+    })
+}
+
+/// Brings parts in the order of the segment to write. Those of one trace get its earliest start.
+fn order(parts: &mut [Part]) {
+    parts.sort_unstable_by_key(|part| part.trace_id_low);
+    for trace in parts.chunk_by_mut(|a, b| a.trace_id_low == b.trace_id_low) {
+        let start_ns = trace.iter().filter_map(|part| part.start_ns).min();
+        trace.iter_mut().for_each(|part| part.start_ns = start_ns);
+    }
+    parts.sort_unstable();
+}
+
+impl Part {
+    fn is_same_trace(&self, other: &Self) -> bool {
+        self.trace_id_low == other.trace_id_low
+    }
+
+    fn rows(&self) -> std::ops::Range<u32> {
+        self.first_row..self.first_row + self.row_count
+    }
+}
+
+fn read_one(
+    workshop: &Workshop,
+    segment: &OpenSegment,
+    read: RangeRead,
+) -> Result<bytes::Bytes, JobError> {
+    let bytes = read_ranges_blocking(&**workshop.cache.store(), vec![read]).pop();
+    let bytes = bytes.unwrap_or_else(|| Err(std::io::Error::other("the store gave no answer")));
+    bytes.map_err(|error| damaged(workshop, segment, Trouble::of_read(error)))
+}
+
+/// Sets a damaged segment apart; a disk that refused may not the next time.
+fn damaged(workshop: &Workshop, segment: &OpenSegment, trouble: Trouble) -> JobError {
+    match trouble {
+        Trouble::Damaged(reason) => {
+            workshop.cache.quarantine(segment.entry.id, &reason);
+            JobError::Damaged { id: segment.entry.id }
+        }
+        Trouble::Disk(error) => ReadError::Disk { reason: error.to_string() }.into(),
+    }
+}
+
+fn entry_of(merge: &Merge, id: u64, summary: &SegmentSummary) -> SegmentEntry {
+    let arrivals = merge.segments.iter();
+    SegmentEntry {
+        id,
+        tenant: merge.tenant.clone(),
+        class: SegmentClass::Ordinary,
+        level: merge.level,
+        len: summary.len,
+        footer_len: summary.footer_len,
+        footer_checksum: summary.footer_checksum,
+        span_count: summary.span_count,
+        trace_count: summary.trace_count,
+        arrival_min_ns: arrivals.clone().map(|entry| entry.arrival_min_ns).min().unwrap_or(0),
+        arrival_max_ns: arrivals.map(|entry| entry.arrival_max_ns).max().unwrap_or(0),
+        start_min_ns: summary.start_min_ns,
+        start_max_ns: summary.start_max_ns,
+        flushed_through: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_trace_stand_together_at_its_earliest_start() {
+        let part = |start_ns, trace_id_low, input| Part {
+            start_ns,
+            trace_id_low,
+            input,
+            group: 0,
+            first_row: 0,
+            row_count: 1,
+        };
+        let mut parts =
+            [part(Some(5), 7, 0), part(Some(6), 8, 0), part(Some(4), 9, 1), part(None, 7, 1)];
+        order(&mut parts);
+        let found = parts.map(|part| (part.start_ns, part.trace_id_low, part.input));
+        let expected = [(Some(4), 9, 1), (Some(5), 7, 0), (Some(5), 7, 1), (Some(6), 8, 0)];
+        assert_eq!(found, expected);
+    }
+}

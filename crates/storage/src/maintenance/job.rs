@@ -1,0 +1,138 @@
+//! A piece of maintenance that is under way: it runs on any thread, and changes nothing that the
+//! engine sees before it is finished there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::head::FlushPlan;
+use crate::manifest::{Catalog, CatalogError, ManifestChange, SegmentEntry};
+use crate::reads::SegmentCache;
+use crate::segment::{SegmentWriter, WriteError, WriterOptions};
+use crate::store::ReadError;
+use crate::tenant::Tenant;
+
+use super::compact::Compaction;
+use super::merge_plan::Merge;
+use super::{compact, flush};
+
+/// What jobs work with.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    pub(crate) catalog: Catalog,
+    pub(crate) cache: SegmentCache,
+    /// A number that no sender knows, for tables in memory.
+    pub(crate) seed: u64,
+    /// How many rows the groups of a segment have at most.
+    pub(crate) group_row_count_max: usize,
+    /// Asks jobs to end early.
+    pub(crate) is_cancelled: AtomicBool,
+    /// Rows that the compaction under way has written, and has to write.
+    pub(crate) compacted: (AtomicU64, AtomicU64),
+}
+
+/// A job that waits for a thread.
+#[derive(Debug)]
+pub struct Job {
+    pub(crate) workshop: Arc<Workshop>,
+    pub(crate) task: Task,
+}
+
+/// What a job does.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Writes settled traces of the head to a segment of this number.
+    Flush { plan: Box<FlushPlan>, segment_id: u64 },
+    /// Makes one segment of several.
+    Compact { merge: Merge, segment_id: u64 },
+}
+
+/// A job that ran, for the engine to finish.
+#[derive(Debug)]
+pub struct JobDone {
+    pub(crate) task: Task,
+    pub(crate) outcome: Result<Done, JobError>,
+}
+
+/// What a job changed.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// The change, which is in the manifest.
+    pub(crate) change: ManifestChange,
+    /// Bytes written.
+    pub(crate) written_len: u64,
+    /// Spans that were left out because an equal one is there.
+    pub(crate) folded_count: u64,
+}
+
+/// Why a job changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    /// The segment could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A segment could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A segment to read is damaged. It is set apart by now, so that the next plan leaves it.
+    #[error("segment {id:016x} is damaged")]
+    Damaged {
+        /// Its number.
+        id: u64,
+    },
+    /// The manifest could not be replaced.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The engine asked to stop.
+    #[error("it was stopped")]
+    Cancelled,
+}
+
+impl JobError {
+    /// Whether the change may be in the manifest all the same.
+    pub(crate) fn is_unknown(&self) -> bool {
+        matches!(self, Self::Catalog(CatalogError::Unknown { .. } | CatalogError::Overtaken))
+    }
+}
+
+impl Job {
+    /// Does it. Blocks for as long as it takes to read and write its segments.
+    #[must_use]
+    pub fn run(self) -> JobDone {
+        let outcome = match &self.task {
+            Task::Flush { plan, segment_id } => flush::run(&self.workshop, plan, *segment_id),
+            Task::Compact { merge, segment_id } => Compaction::new(&self.workshop, merge)
+                .and_then(|run| compact::run(run, *segment_id)),
+        };
+        JobDone { task: self.task, outcome }
+    }
+
+    /// Whether it makes room in memory, and should not wait behind one that does not.
+    #[must_use]
+    pub fn is_flush(&self) -> bool {
+        matches!(self.task, Task::Flush { .. })
+    }
+}
+
+impl Workshop {
+    /// Begins a segment.
+    pub(crate) fn writer(
+        &self,
+        tenant: &Tenant,
+        segment_id: u64,
+        folds_duplicates: bool,
+    ) -> Result<SegmentWriter<'static>, JobError> {
+        let path = SegmentEntry::path_of(tenant, segment_id);
+        let upload = self.cache.store().create(&path).map_err(WriteError::from)?;
+        let options = WriterOptions {
+            group_row_count_max: self.group_row_count_max,
+            folds_duplicates,
+            seed: self.seed,
+        };
+        Ok(SegmentWriter::new(upload, options, Vec::new()))
+    }
+
+    /// Fails when the engine asked to stop.
+    pub(crate) fn check_cancelled(&self) -> Result<(), JobError> {
+        if self.is_cancelled.load(Ordering::Relaxed) { Err(JobError::Cancelled) } else { Ok(()) }
+    }
+}
