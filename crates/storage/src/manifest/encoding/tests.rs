@@ -61,7 +61,7 @@ prop_compose! {
 
 /// One segment with every field, one without, and two deletions.
 fn example() -> Manifest {
-    let full = SegmentEntry {
+    let full = || SegmentEntry {
         id: 3,
         tenant: Tenant::new("team-a").unwrap(),
         class: SegmentClass::Pinned,
@@ -85,7 +85,7 @@ fn example() -> Manifest {
         start_min_ns: None,
         start_max_ns: None,
         flushed_through: None,
-        ..full.clone()
+        ..full()
     };
     let tombstone = |trace_id_low| Tombstone {
         tenant: Tenant::default(),
@@ -94,7 +94,7 @@ fn example() -> Manifest {
         log_before: LogPosition { file_id: 8, offset: 4_200 },
     };
     let change = ManifestChange {
-        add: vec![bare, full],
+        add: vec![bare, full()],
         bury: vec![tombstone(0xfeed), tombstone(0xabc)],
         ..ManifestChange::default()
     };
