@@ -13,6 +13,8 @@ mod head;
 mod memory;
 mod options;
 mod predicate;
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "the flush uses it next")]
+mod rollup;
 mod store;
 mod tenant;
 mod wal;
