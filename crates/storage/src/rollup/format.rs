@@ -263,13 +263,13 @@ fn put_durations<'s, I: Iterator<Item = &'s Sums>>(out: &mut Vec<u8>, rows: impl
         put_signed(out, sums.count.wrapping_sub(sums.durations.count()));
     }
     for sums in rows() {
-        put(out, sums.durations.raw().len() as u64);
+        put(out, sums.durations.len() as u64);
     }
     for sums in rows() {
-        put_differences(out, sums.durations.raw().iter().map(|&(bucket, _)| bucket.into()));
+        put_differences(out, sums.durations.raw().map(|(bucket, _)| bucket.into()));
     }
     for sums in rows() {
-        sums.durations.raw().iter().for_each(|&(_, count)| put_signed(out, count));
+        sums.durations.raw().for_each(|(_, count)| put_signed(out, count));
     }
 }
 
@@ -374,12 +374,13 @@ impl<'b> Reader<'b> {
         }
         let mut rows = Vec::with_capacity(count);
         for (timeless, buckets) in timeless.into_iter().zip(buckets) {
-            let mut counted = Vec::with_capacity(buckets.len());
-            for bucket in buckets {
-                let bucket = u16::try_from(bucket).map_err(|_| self.damaged("bucket"))?;
-                counted.push((bucket, self.signed()?));
+            let mut counts = Vec::with_capacity(buckets.len());
+            for _ in &buckets {
+                counts.push(self.signed()?);
             }
-            let durations = Histogram::of_raw(counted).ok_or_else(|| self.damaged("histogram"))?;
+            let numbers = buckets.into_iter().map(u16::try_from).collect::<Result<Vec<_>, _>>();
+            let durations = numbers.ok().and_then(|numbers| Histogram::of_raw(numbers, counts));
+            let durations = durations.ok_or_else(|| self.damaged("histogram"))?;
             let count = timeless.wrapping_add(durations.count());
             rows.push(Sums { count, errors: 0, durations });
         }

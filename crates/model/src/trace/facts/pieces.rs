@@ -3,7 +3,7 @@
 //! What is decided here is decided as [`merge`](crate::trace::merge) does; what would depend on
 //! the order of two texts is left to it.
 
-use super::{NO_CODE, Node, Tables};
+use super::{NO_CODE, Node, Tables, entry};
 use crate::{Address, SpanId, SpanKind};
 
 /// The merged nodes of one trace, by span id, client halves before their server halves.
@@ -43,26 +43,17 @@ impl Pieces {
         self.nodes.reserve(received.len());
         self.origins.reserve(received.len());
 
-        let mut group: Option<Group> = None;
-        for &(span_id, place) in &self.order {
-            // The places were dealt out above.
-            let Some(node) = super::entry(received, place).map(normalized) else { return false };
-            let piece = Piece { node, origin: place };
-            match &mut group {
-                Some(open) if open.first.node.span_id == span_id => {
-                    if !open.add(piece) {
-                        return false;
-                    }
-                }
-                _ => {
-                    let closed = group.replace(Group { first: piece, second: None });
-                    if !close(closed, tables, &mut self.nodes, &mut self.origins) {
-                        return false;
-                    }
-                }
+        for group in self.order.chunk_by(|left, right| left.0 == right.0) {
+            if let [(_, place)] = group
+                && let Some(node) = entry(received, *place)
+            {
+                self.nodes.push(normalized(node));
+                self.origins.push(*place);
+            } else if !gather_group(group, received, tables, &mut self.nodes, &mut self.origins) {
+                return false;
             }
         }
-        close(group, tables, &mut self.nodes, &mut self.origins)
+        true
     }
 }
 
@@ -83,42 +74,27 @@ struct Piece {
     origin: u32,
 }
 
-/// The pieces under one id that differ.
-#[derive(Clone, Copy)]
-struct Group {
-    first: Piece,
-    second: Option<Piece>,
-}
-
-impl Group {
-    /// Returns false for a third one.
-    fn add(&mut self, piece: Piece) -> bool {
-        if self.first.node == piece.node {
-            return true;
-        }
-        match self.second {
-            None => {
-                self.second = Some(piece);
-                true
-            }
-            Some(second) => second.node == piece.node,
-        }
-    }
-}
-
-/// Appends the whole spans of a group; returns false when that needs their texts.
-fn close(
-    group: Option<Group>,
+/// Appends the whole spans of the pieces under one id; returns false when that needs their texts.
+fn gather_group(
+    group: &[(SpanId, u32)],
+    received: &[Node],
     tables: &Tables<'_>,
     nodes: &mut Vec<Node>,
     origins: &mut Vec<u32>,
 ) -> bool {
-    let Some(Group { first, second }) = group else { return true };
-    let Some(second) = second else {
+    let mut pieces = group.iter().filter_map(|&(_, origin)| {
+        Some(Piece { node: normalized(entry(received, origin)?), origin })
+    });
+    let Some(first) = pieces.next() else { return true };
+    let mut different = pieces.filter(|piece| piece.node != first.node);
+    let Some(second) = different.next() else {
         nodes.push(first.node);
         origins.push(first.origin);
         return true;
     };
+    if different.any(|piece| piece.node != second.node) {
+        return false;
+    }
     if first.node.is_shared == second.node.is_shared && is_one_emitter(&first, &second, tables) {
         let Some(joined) = join(&first.node, &second.node) else { return false };
         nodes.push(joined);
