@@ -358,6 +358,14 @@ fn what_a_child_did_after_its_parent_ended_was_not_waited_for() {
 }
 
 #[test]
+fn work_goes_on_under_the_server_half_on_its_own_emitter() {
+    let halves = "1 client web@1 0..100\n1 server web@1 10..90 shared\n2<1 web@1 20..30";
+    assert_eq!(critical_path(halves), "1 20, 1 70, 2 10");
+    let elsewhere = "1 client web@1 0..100\n1 server web@1 10..90 shared\n2<1 web@2 20..30";
+    assert_eq!(critical_path(elsewhere), "1 20, 1 80");
+}
+
+#[test]
 fn a_span_whose_time_is_unknown_is_passed_over() {
     assert_eq!(critical_path("1 web@1 0..100\n2<1 web@1\n3<2 web@1 10..60"), "1 50, 3 50");
     assert_eq!(critical_path("1 web@1 5..\n2<1 web@1 10..60"), "");
