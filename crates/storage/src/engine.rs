@@ -1,129 +1,43 @@
-//! The engine: log and head as one synchronous state machine.
+//! The engine: log, head and segments as one synchronous state machine.
 //!
-//! Requests, the time and a disk go in; settled requests come out. No thread, no clock and no
-//! chance in here, so that the whole of it runs under simulation: the same events on the same
-//! disk leave the same bytes.
+//! Requests, the time, finished jobs and a disk go in; settled requests and jobs come out. No
+//! thread, no clock and no chance in here, so that the whole of it runs under simulation: the
+//! same events on the same disk leave the same bytes.
+
+mod maintenance;
+mod opening;
+mod shared;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use crate::budget::{OverBudget, Reservation};
-use crate::columns::Request;
-use crate::counters::Counter;
-use crate::disk::{Disk, DiskLock, LockError};
-use crate::head::Head;
-use crate::options::{Durability, OpenError, Options, Progress, RecordDecoder, StoreStats};
+use crate::LogPosition;
+use crate::disk::DiskLock;
+use crate::options::{Durability, StoreStats};
 use crate::store::{AppendError, Batch, StoredSpan};
 use crate::tenant::Tenant;
-use crate::wal::{Log, LogOptions, Replay, encode_record, record_len, replay};
+use crate::wal::{Log, encode_record};
 
-/// The file that is locked while a process has the data folder.
-const LOCK_PATH: &str = "LOCK";
+use maintenance::Upkeep;
+pub use opening::Opening;
+pub(crate) use shared::Shared;
+pub use shared::{Charged, Recovery};
 
-/// What one request takes in the queue besides its body: the list and the log's header of it.
-const QUEUED_LEN: u64 = 512;
-
-/// Log and head. `T` is what the caller knows a request by.
+/// Log, head and segments. `T` is what the caller knows a request by.
 pub struct Engine<T> {
     shared: Arc<Shared>,
     log: Log,
     waiting: VecDeque<(Charged, T)>,
     group: Vec<u8>,
     sync_due_ns: Option<u64>,
+    upkeep: Upkeep,
     /// Dropped after the log.
     _lock: DiskLock,
 }
 
-/// What readers and the engine share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) options: Options,
-    pub(crate) head: Head,
-    record_len_max: u64,
-    refused: Refused,
-    told: Mutex<StoreStats>,
-}
-
-/// Requests refused, by reason.
-#[derive(Debug, Default)]
-struct Refused {
-    head_full: Counter,
-    queue_full: Counter,
-    too_large: Counter,
-    closing: Counter,
-}
-
-/// A request with the memory that it needs set aside.
-#[derive(Debug)]
-pub struct Charged {
-    batch: Batch,
-    record_len: u64,
-    /// Where its record is, once that was written.
-    log_file_id: u64,
-    log_offset: u64,
-    memory: Reservation,
-    queued: Reservation,
-}
-
 impl<T> Engine<T> {
-    /// Locks the data folder, replays the log into the head, and makes the engine.
-    ///
-    /// `seed` must be a number that no sender can know.
-    ///
-    /// # Errors
-    ///
-    /// Returns why the store can't be opened; a later attempt starts afresh.
-    pub fn open(
-        options: Options,
-        seed: u64,
-        disk: Arc<dyn Disk>,
-        decoder: &dyn RecordDecoder,
-        progress: &mut dyn FnMut(&Progress),
-    ) -> Result<Self, OpenError> {
-        let lock = disk.lock(LOCK_PATH).map_err(|error| match error {
-            LockError::Held { pid } => OpenError::Locked { holder_pid: pid },
-            LockError::Disk(source) => OpenError::Disk { path: LOCK_PATH.to_owned(), source },
-        })?;
-        let head = Head::new(Arc::clone(&options.head), seed);
-        let replayed = replay(Replay {
-            disk: &*disk,
-            decoder,
-            file_len_max: options.file_len_max,
-            spare_files_max: options.spare_files_max,
-            progress,
-            sink: &mut |tenant, spans, request| {
-                // These are acknowledged: they are served even past the limit, which then
-                // refuses what comes new.
-                let memory = options.head.reserve_regardless(spans.byte_len());
-                head.insert(tenant, spans, request, memory);
-            },
-        })?;
-        let log_options = LogOptions {
-            file_len_max: options.file_len_max,
-            spare_files_max: options.spare_files_max,
-            salt_seed: seed,
-        };
-        let log = Log::new(disk, &log_options, replayed.start);
-        let told = StoreStats { replay: replayed.report, ..StoreStats::default() };
-        let shared = Shared {
-            options,
-            head,
-            record_len_max: log.record_len_max(),
-            refused: Refused::default(),
-            told: Mutex::new(told),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-            log,
-            waiting: VecDeque::new(),
-            group: Vec::new(),
-            sync_due_ns: None,
-            _lock: lock,
-        })
-    }
-
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -163,7 +77,7 @@ impl<T> Engine<T> {
         };
     }
 
-    /// When [`Self::tick`] has something to do.
+    /// When [`Self::tick`] has something to do, by the same clock as [`Self::commit`]'s.
     #[must_use]
     pub fn due_ns(&self) -> Option<u64> {
         self.sync_due_ns
@@ -194,23 +108,6 @@ impl<T> Engine<T> {
         outcome.map_err(|error| disk_error(&error))
     }
 
-    /// The log file that records go to now, if one is open. What was appended before a commit
-    /// is in this file or in an older one after it.
-    #[must_use]
-    pub fn log_file_id(&self) -> Option<u64> {
-        self.log.current_file_id()
-    }
-
-    /// Takes the files before this one out of the log, all of whose records are kept durably
-    /// elsewhere; their space is reused. The file that is written now stays.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the operating system refuses; the files may then still be in the log.
-    pub fn retire_before(&mut self, file_id: u64) -> io::Result<()> {
-        self.log.retire_before(file_id)
-    }
-
     /// How many of the waiting requests make the next group, with records of up to `room` bytes
     /// together.
     fn next_group_len(&self, room: u64) -> usize {
@@ -235,7 +132,7 @@ impl<T> Engine<T> {
             self.group.clear();
             for (request, _) in self.waiting.iter_mut().take(count) {
                 let offset = place.offset + self.group.len() as u64;
-                (request.log_file_id, request.log_offset) = (place.file_id, offset);
+                request.position = LogPosition { file_id: place.file_id, offset };
                 encode_record(&request.batch, place.checksum_seed, offset, &mut self.group);
             }
             let is_synced = self.shared.options.durability == Durability::Fsync;
@@ -271,74 +168,6 @@ impl<T> Engine<T> {
     }
 }
 
-impl Shared {
-    pub(crate) fn charge(&self, batch: Batch) -> Result<Charged, AppendError> {
-        let record_len = record_len(&batch).and_then(|len| {
-            let len_max = self.record_len_max;
-            if len <= len_max { Ok(len) } else { Err(AppendError::TooLarge { len, len_max }) }
-        });
-        let record_len = record_len.inspect_err(|_| self.refused.too_large.add(1))?;
-        let queued = self.options.queue.reserve(QUEUED_LEN + batch.body.len() as u64);
-        let queued = queued.map_err(|over| {
-            self.refused.queue_full.add(1);
-            full(over)
-        })?;
-        let memory = self.options.head.reserve(batch.spans.byte_len()).map_err(|over| {
-            self.refused.head_full.add(1);
-            full(over)
-        })?;
-        Ok(Charged { batch, record_len, log_file_id: 0, log_offset: 0, memory, queued })
-    }
-
-    /// Counts a request that came too late, and says so.
-    pub(crate) fn refuse_closing(&self) -> AppendError {
-        self.refused.closing.add(1);
-        AppendError::Closing
-    }
-
-    fn settle(&self, request: Charged, outcome: &io::Result<()>) -> Result<(), AppendError> {
-        let Charged { batch, log_file_id, log_offset, memory, queued, .. } = request;
-        drop(queued);
-        if let Err(error) = outcome {
-            self.told().refused_disk += 1;
-            return Err(disk_error(error));
-        }
-        let mut told = self.told();
-        told.appended_batches += 1;
-        told.appended_spans += batch.spans.len() as u64;
-        told.appended_bytes += batch.body.len() as u64;
-        drop(told);
-        let arrival_ns = batch.origin.arrival_ns;
-        let request = Request { arrival_ns, log_file_id, log_offset };
-        self.head.insert(&batch.tenant, &batch.spans, request, memory);
-        Ok(())
-    }
-
-    fn told(&self) -> MutexGuard<'_, StoreStats> {
-        // Every change is one number: a panic in between leaves nothing half done.
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn stats(&self) -> StoreStats {
-        let told = self.told().clone();
-        StoreStats {
-            refused_head_full: self.refused.head_full.get(),
-            refused_queue_full: self.refused.queue_full.get(),
-            refused_too_large: self.refused.too_large.get(),
-            refused_closing: self.refused.closing.get(),
-            queue_bytes: self.options.queue.used(),
-            head_bytes: self.options.head.used(),
-            head_spans: self.head.span_count(),
-            head_traces: self.head.trace_count(),
-            ..told
-        }
-    }
-}
-
-fn full(over: OverBudget) -> AppendError {
-    AppendError::Full { what: over.name, used: over.used, limit: over.limit }
-}
-
 fn disk_error(error: &io::Error) -> AppendError {
     AppendError::Disk { reason: error.to_string() }
 }
@@ -346,9 +175,16 @@ fn disk_error(error: &io::Error) -> AppendError {
 /// The questions of [`crate::SpanStore`], for those who drive an engine themselves.
 impl<T> Engine<T> {
     /// See [`crate::SpanStore::trace`].
-    #[must_use]
-    pub fn trace(&self, tenant: &Tenant, trace_id_low: u64) -> Vec<StoredSpan> {
-        self.shared.head.trace(tenant, trace_id_low)
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn trace(
+        &self,
+        tenant: &Tenant,
+        trace_id_low: u64,
+    ) -> Result<Vec<StoredSpan>, crate::ReadError> {
+        self.shared.trace(tenant, trace_id_low)
     }
 
     /// Returns what the engine counts.

@@ -198,6 +198,11 @@ impl Head {
         self.sum(|head| head.span_count)
     }
 
+    /// How many spans it holds of a tenant.
+    pub(crate) fn span_count_of(&self, tenant: &Tenant) -> u64 {
+        self.of(tenant).map_or(0, |of_tenant| read(&of_tenant).span_count)
+    }
+
     /// How many traces it holds.
     pub(crate) fn trace_count(&self) -> u64 {
         self.sum(|head| head.index.len() as u64)

@@ -14,15 +14,15 @@ mod embedded;
 mod engine;
 #[allow(dead_code, reason = "flushes and searches are made of these")]
 mod head;
-#[allow(dead_code, reason = "the engine runs these next")]
 mod maintenance;
 mod manifest;
 mod memory;
 mod options;
 mod predicate;
-#[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
-#[allow(dead_code, reason = "the engine reads these next")]
 mod reads;
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "the flush uses it next")]
+mod rollup;
+#[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
 mod segment;
 mod segment_store;
 mod store;
@@ -33,7 +33,8 @@ pub use batch::SpanBatch;
 pub use budget::{Account, OverBudget, Reservation};
 pub use disk::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile, RealDisk};
 pub use embedded::EmbeddedStore;
-pub use engine::{Charged, Engine};
+pub use engine::{Charged, Engine, Opening, Recovery};
+pub use maintenance::{CompactionPolicy, Job, JobDone, Retention, StoreLen};
 pub use manifest::{
     Catalog, CatalogError, ChangeError, DecodedManifest, LogPosition, Manifest, ManifestChange,
     ManifestError, Opened, SegmentClass, SegmentEntry, Tombstone,

@@ -8,11 +8,13 @@ mod compact;
 mod flush;
 mod job;
 mod merge_plan;
+mod purge;
 mod retention;
 
 pub(crate) use job::{Done, JobError, Task, Workshop};
 pub use job::{Job, JobDone};
-pub(crate) use merge_plan::{MergeLimits, is_ready, next_merge};
+pub(crate) use merge_plan::{MergeLimits, next_merge};
+pub(crate) use purge::Purge;
 pub(crate) use retention::Usage;
 
 pub use merge_plan::CompactionPolicy;

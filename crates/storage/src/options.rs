@@ -2,11 +2,14 @@
 //!
 //! Nothing here reads a configuration file or prints a figure: the server does both.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use spandrel_model::Span;
 
 use crate::budget::Account;
+use crate::maintenance::{CompactionPolicy, Retention};
+use crate::segment::GROUP_ROW_COUNT_MAX;
 use crate::store::Origin;
 
 /// The most bytes of one log file, unless set: rotation makes a file of at most this length.
@@ -30,12 +33,24 @@ pub struct Options {
     pub head: Arc<Account>,
     /// Pays for the requests that wait for the log. Its limit is the queue's, in bytes.
     pub queue: Arc<Account>,
+    /// Pays for what is kept in memory of segments: footers and dictionaries.
+    pub segments: Arc<Account>,
+    /// From how many bytes on the log makes the head flush, so that a replay stays short.
+    pub log_len_max: u64,
+    /// How long spans stay in the head at most while nothing else makes it flush, in nanoseconds.
+    pub flush_age_max_ns: u64,
+    /// How many rows a group of a segment has at most.
+    pub group_row_count_max: usize,
+    /// When segments are merged.
+    pub compaction: CompactionPolicy,
+    /// What is kept at most.
+    pub retention: Retention,
 }
 
 impl Options {
     /// Makes the options of a store that syncs before it acknowledges, with the usual limits.
     #[must_use]
-    pub fn new(head: Arc<Account>, queue: Arc<Account>) -> Self {
+    pub fn new(head: Arc<Account>, queue: Arc<Account>, segments: Arc<Account>) -> Self {
         Self {
             durability: Durability::Fsync,
             file_len_max: FILE_LEN_MAX,
@@ -44,6 +59,12 @@ impl Options {
             spare_files_max: 2,
             head,
             queue,
+            segments,
+            log_len_max: 1 << 30,
+            flush_age_max_ns: 10 * 60 * 1_000_000_000,
+            group_row_count_max: GROUP_ROW_COUNT_MAX,
+            compaction: CompactionPolicy::default(),
+            retention: Retention::default(),
         }
     }
 }
@@ -160,6 +181,42 @@ pub struct StoreStats {
     pub head_spans: u64,
     /// Traces in the head.
     pub head_traces: u64,
+    /// Requests refused because the disk has too little room.
+    pub refused_disk_full: u64,
+    /// Requests refused because the log was being replayed.
+    pub refused_recovering: u64,
+    /// Segments that count.
+    pub segments: u64,
+    /// Bytes in those.
+    pub segment_bytes: u64,
+    /// Spans in those.
+    pub segment_spans: u64,
+    /// Bytes of segments written, merged ones included.
+    pub segment_bytes_written: u64,
+    /// Segments written from the head.
+    pub flushes: u64,
+    /// Spans in those.
+    pub flushed_spans: u64,
+    /// Merges and rewrites of segments.
+    pub compactions: u64,
+    /// Spans that those left out because an equal one is there.
+    pub folded_spans: u64,
+    /// Spans that the merge under way has written, and those that it has to write.
+    pub compacting_spans: (u64, u64),
+    /// Segments removed because they were kept long enough.
+    pub expired_segments: u64,
+    /// Deletions of traces whose space is not given back yet.
+    pub tombstones: u64,
+    /// Footers of segments read.
+    pub footers_read: u64,
+    /// Segments let go of by the memory, to make room for others.
+    pub segments_evicted: u64,
+    /// Segments that can't be read, each with the reason.
+    pub quarantined_segments: BTreeMap<u64, String>,
+    /// Flushes, merges and rewrites that failed.
+    pub job_failures: u64,
+    /// Why the last of those failed.
+    pub job_trouble: Option<String>,
     /// Why the last group failed, until one succeeds.
     pub trouble: Option<String>,
     /// What the replay found at the opening.
@@ -185,6 +242,14 @@ pub enum OpenError {
         version: u32,
         /// The newest version that this program reads.
         version_max: u32,
+    },
+    /// A file without which nothing can be told is damaged. A backup helps.
+    #[error("{file}: {reason}")]
+    Damaged {
+        /// The file, in the data folder.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The disk refused; nothing was changed that a later attempt depends on.
     #[error("{path}: {source}")]

@@ -166,6 +166,15 @@ pub enum AppendError {
         /// The largest possible.
         len_max: u64,
     },
+    /// The disk has too little room left; worth another try once there is more.
+    #[error("the disk has less than {free_min} bytes left, which are kept free")]
+    DiskFull {
+        /// How much has to stay free, in bytes.
+        free_min: u64,
+    },
+    /// The store was just started, and reads its log; worth another try soon.
+    #[error("the store is still reading its log")]
+    Recovering,
     /// The store is closing down; another server may take it.
     #[error("the store is closing")]
     Closing,

@@ -13,8 +13,8 @@ mod replay;
 
 pub(crate) use record::{encode_record, record_len};
 
-pub(crate) use log::{Log, LogOptions};
-pub(crate) use replay::{Replay, replay};
+pub(crate) use log::{Log, LogOptions, record_len_max};
+pub(crate) use replay::{Replay, check_versions, replay};
 
 /// The folder of the log's files.
 pub(crate) const LOG_DIR: &str = "wal";

@@ -19,6 +19,7 @@
 //! This module reads no store and corrects nothing on its own: clock skew is corrected when
 //! [`Trace::correct_skew`] is called, and what was received stays as it is.
 
+pub mod facts;
 mod forest;
 mod links;
 mod merge;

@@ -6,7 +6,7 @@ use spandrel_codec::zipkin::{Format, decode};
 use spandrel_model::trace::{Row, Trace};
 use spandrel_model::{Span, SpanKind};
 
-fn captured(folder: &str) -> Trace {
+pub(crate) fn spans(folder: &str) -> Vec<Span<'static>> {
     let mut spans: Vec<Span<'static>> = Vec::new();
     for number in 1..=6 {
         let manifest = env!("CARGO_MANIFEST_DIR");
@@ -15,6 +15,11 @@ fn captured(folder: &str) -> Trace {
         decode(Format::V1Thrift, &body, &mut spans).unwrap();
     }
     assert_eq!(spans.len(), 6);
+    spans
+}
+
+fn captured(folder: &str) -> Trace {
+    let mut spans = spans(folder);
     let trace = Trace::assemble(spans.clone()).unwrap();
     spans.reverse();
     let reversed = Trace::assemble(spans).unwrap();

@@ -7,7 +7,7 @@ use spandrel_codec::zipkin::{Format, decode, encode};
 use spandrel_model::trace::{Trace, merge};
 use spandrel_model::{Span, SpanKind};
 
-const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 11] = [
     "ascend",
     "envoy",
     "lens-test-malformed",

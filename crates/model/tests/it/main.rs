@@ -4,10 +4,12 @@
 
 mod article;
 mod draw;
+mod facts;
 mod golden;
 mod hostile;
 mod links;
 mod merge;
+mod phases;
 mod properties;
 mod skew;
 mod tree;

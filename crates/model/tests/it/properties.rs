@@ -53,7 +53,7 @@ fn any_time() -> impl Strategy<Value = u64> {
     prop_oneof![0..5_000u64, Just(u64::MAX), Just(0), Just(i64::MAX as u64)]
 }
 
-fn any_trace() -> impl Strategy<Value = Vec<Span<'static>>> {
+pub(crate) fn any_trace() -> impl Strategy<Value = Vec<Span<'static>>> {
     vec(any_span(), 1..24)
 }
 

@@ -270,7 +270,7 @@ fn entry_of(merge: &Merge, id: u64, summary: &SegmentSummary) -> SegmentEntry {
     SegmentEntry {
         id,
         tenant: merge.tenant.clone(),
-        class: SegmentClass::Ordinary,
+        class: merge.segments.first().map_or(SegmentClass::Ordinary, |entry| entry.class),
         level: merge.level,
         len: summary.len,
         footer_len: summary.footer_len,

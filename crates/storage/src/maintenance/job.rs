@@ -13,7 +13,8 @@ use crate::tenant::Tenant;
 
 use super::compact::Compaction;
 use super::merge_plan::Merge;
-use super::{compact, flush};
+use super::purge::Purge;
+use super::{compact, flush, purge};
 
 /// What jobs work with.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(crate) enum Task {
     Flush { plan: Box<FlushPlan>, segment_id: u64 },
     /// Makes one segment of several.
     Compact { merge: Merge, segment_id: u64 },
+    /// Rewrites a segment without what was deleted, if there is one.
+    Purge { purge: Purge, segment_id: u64 },
 }
 
 /// A job that ran, for the engine to finish.
@@ -87,13 +90,6 @@ pub(crate) enum JobError {
     Cancelled,
 }
 
-impl JobError {
-    /// Whether the change may be in the manifest all the same.
-    pub(crate) fn is_unknown(&self) -> bool {
-        matches!(self, Self::Catalog(CatalogError::Unknown { .. } | CatalogError::Overtaken))
-    }
-}
-
 impl Job {
     /// Does it. Blocks for as long as it takes to read and write its segments.
     #[must_use]
@@ -102,6 +98,7 @@ impl Job {
             Task::Flush { plan, segment_id } => flush::run(&self.workshop, plan, *segment_id),
             Task::Compact { merge, segment_id } => Compaction::new(&self.workshop, merge)
                 .and_then(|run| compact::run(run, *segment_id)),
+            Task::Purge { purge, segment_id } => purge::run(&self.workshop, purge, *segment_id),
         };
         JobDone { task: self.task, outcome }
     }

@@ -69,6 +69,36 @@ impl SegmentCache {
         Ok(self.open(entries)?.iter().any(|open| open.segment.may_hold(trace_id_low)))
     }
 
+    /// Adds every trace of these segments that is not deleted there: the low half of its id, and
+    /// the latest start of its spans.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read. What is damaged is set apart and left out.
+    pub(crate) fn collect_traces<'e>(
+        &self,
+        entries: impl IntoIterator<Item = &'e SegmentEntry>,
+        traces: &mut Vec<(u64, Option<u64>)>,
+    ) -> Result<(), ReadError> {
+        for open in self.open(entries)? {
+            let groups = 0..open.segment.group_count();
+            let reads =
+                groups.clone().map(|group| open.read(open.segment.trace_table_range(group)));
+            let tables = read_ranges_blocking(&**self.store(), reads.collect());
+            for (group, table) in groups.zip(tables) {
+                let table = table.map_err(Trouble::of_read);
+                match table.and_then(|bytes| Ok(open.segment.decode_trace_table(group, &bytes)?)) {
+                    Ok(table) => traces.extend(
+                        (0..table.len()).map(|trace| (table.low[trace], table.latest_start_of(trace))),
+                    ),
+                    Err(Trouble::Damaged(reason)) => self.quarantine(open.entry.id, &reason),
+                    Err(Trouble::Disk(error)) => return Err(disk(&error)),
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn places_of<'e>(
         &self,
         entries: impl IntoIterator<Item = &'e SegmentEntry>,

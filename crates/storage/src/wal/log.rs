@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::LOG_DIR;
 use super::file_header::{FILE_HEADER_LEN, FileHeader, Seal};
+use crate::LogPosition;
 use crate::disk::{Disk, DiskFile};
 
 /// The writing side of the log.
@@ -98,15 +99,19 @@ impl Log {
         self.files.first().copied().unwrap_or(self.next_file_id)
     }
 
+    /// A place behind every record that was written, and before every one that will be.
+    pub(crate) fn next_position(&self) -> LogPosition {
+        match &self.current {
+            Some(current) => LogPosition { file_id: current.file_id, offset: current.len },
+            None => LogPosition { file_id: self.next_file_id, offset: 0 },
+        }
+    }
+
     /// The space that the log's files take, the spare ones included.
-    pub(crate) fn byte_len(&self) -> u64 {
+    pub(crate) fn files_len(&self) -> u64 {
         (self.files.len() + self.spares.len()) as u64 * self.file_len_max
     }
 
-    /// The longest record that fits in a file.
-    pub(crate) fn record_len_max(&self) -> u64 {
-        self.file_len_max.saturating_sub(FILE_HEADER_LEN as u64)
-    }
 
     /// Returns the place behind the last record, in a file with room for `len` bytes; begins a
     /// file when there is none.
@@ -311,6 +316,11 @@ impl Current {
         self.len += records.len() as u64;
         Ok(())
     }
+}
+
+/// The longest record that fits in a file of this length.
+pub(crate) fn record_len_max(file_len_max: u64) -> u64 {
+    file_len_max.saturating_sub(FILE_HEADER_LEN as u64)
 }
 
 /// Where the next records go.

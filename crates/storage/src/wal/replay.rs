@@ -83,6 +83,18 @@ pub(crate) fn replay(replay: Replay<'_>) -> Result<Replayed, OpenError> {
     Ok(Replayed { report: run.report, start: LogStart { next_file_id, seal: end, files, spares } })
 }
 
+/// Fails when a log file is of a newer version, before anything is changed.
+///
+/// # Errors
+///
+/// Fails as well when a header can't be read.
+pub(crate) fn check_versions(disk: &dyn Disk) -> Result<(), OpenError> {
+    for (file_id, listed) in Inventory::take(disk)?.logs {
+        read_header(disk, file_id, &path(&listed.name))?;
+    }
+    Ok(())
+}
+
 fn at(path: &str) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Disk { path: path.to_owned(), source }
 }
@@ -163,7 +175,7 @@ impl<'a> Run<'a> {
         (self.tell)(&self.progress);
         let mut headers = BTreeMap::new();
         for (file_id, listed) in &inventory.logs {
-            headers.insert(*file_id, self.read_header(*file_id, &path(&listed.name))?);
+            headers.insert(*file_id, read_header(self.disk, *file_id, &path(&listed.name))?);
         }
         // Where a file ends, its successor says.
         let seals = headers.values().flatten().filter_map(|header| header.seal);
@@ -190,18 +202,6 @@ impl<'a> Run<'a> {
         Ok(last)
     }
 
-    /// Reads a file's header; `None` when it is damaged or another file's.
-    fn read_header(&self, file_id: u64, name: &str) -> Result<Option<FileHeader>, OpenError> {
-        let bytes = self.disk.read(name, FILE_HEADER_LEN as u64).map_err(at(name))?;
-        match FileHeader::decode(&bytes) {
-            Ok(header) => Ok((header.file_id == file_id).then_some(header)),
-            Err(HeaderError::Damaged) => Ok(None),
-            Err(HeaderError::Newer(version)) => {
-                let file = name.to_owned();
-                Err(OpenError::NewerFormat { file, version, version_max: FORMAT_VERSION })
-            }
-        }
-    }
 
     /// Replays the records of one file up to its end, where that is known; returns the length of
     /// what is whole.
@@ -286,3 +286,20 @@ fn nonzero_len(file: &[u8], offset: u64) -> u64 {
     let last = tail.and_then(|tail| tail.iter().rposition(|byte| *byte != 0));
     last.map_or(0, |last| last as u64 + 1)
 }
+
+    /// Reads a file's header; `None` when it is damaged or another file's.
+    fn read_header(
+    disk: &dyn Disk,
+    file_id: u64,
+    name: &str,
+) -> Result<Option<FileHeader>, OpenError> {
+        let bytes = disk.read(name, FILE_HEADER_LEN as u64).map_err(at(name))?;
+        match FileHeader::decode(&bytes) {
+            Ok(header) => Ok((header.file_id == file_id).then_some(header)),
+            Err(HeaderError::Damaged) => Ok(None),
+            Err(HeaderError::Newer(version)) => {
+                let file = name.to_owned();
+                Err(OpenError::NewerFormat { file, version, version_max: FORMAT_VERSION })
+            }
+        }
+    }

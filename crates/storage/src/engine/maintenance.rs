@@ -1,0 +1,368 @@
+//! When maintenance is done: the engine hands out jobs, takes them back finished, and lets go of
+//! what was kept long enough.
+//!
+//! One flush and one other job are under way at most, so that memory never waits behind a merge.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::shared::Shared;
+use super::Engine;
+use crate::head::{FlushPlan, FlushPolicy};
+use crate::maintenance::{
+    Done, Job, JobDone, JobError, MergeLimits, Purge, Task, Usage, next_merge,
+};
+use crate::manifest::{CatalogError, Manifest, ManifestChange, Tombstone};
+use crate::tenant::Tenant;
+
+/// How long a flush waits for traces to settle before it looks again.
+const RETRY_AFTER_NS: u64 = 1_000_000_000;
+
+/// How long a failed job waits before it is tried again.
+const FAILURE_PAUSE_NS: u64 = 5_000_000_000;
+
+/// How long a full disk waits before its room is looked at again, and how often it is looked at
+/// while spans come in.
+const ROOM_CHECK_NS: u64 = 2_000_000_000;
+
+/// What the engine remembers of its maintenance.
+#[derive(Debug, Default)]
+pub(super) struct Upkeep {
+    is_flushing: bool,
+    is_compacting: bool,
+    /// Whether segments may have to be merged or rewritten.
+    is_merge_wanted: bool,
+    is_flush_wanted: bool,
+    /// No flush or merge is begun before this, after one failed.
+    flush_pause_ns: u64,
+    merge_pause_ns: u64,
+    /// When the head is looked at again, while it holds anything.
+    flush_due_ns: Option<u64>,
+    /// When retention is looked at again, if there is a reason to.
+    retention_due_ns: Option<u64>,
+    /// Segments that no longer count, by the view that was the last to show them. Their files go
+    /// when nobody looks at such a view any more.
+    doomed: VecDeque<(Arc<Manifest>, Vec<String>)>,
+    appended_spans: u64,
+    /// When the engine was last asked for a job.
+    last_look_ns: u64,
+}
+
+impl Upkeep {
+    /// Begins with a look at everything: what was left undone is not written down anywhere.
+    pub(super) fn new(shared: &Shared) -> Self {
+        let has_segments = !shared.visible().segments().is_empty();
+        Self {
+            is_merge_wanted: has_segments,
+            flush_due_ns: (shared.head.span_count() > 0).then_some(0),
+            retention_due_ns: has_segments.then_some(0),
+            ..Self::default()
+        }
+    }
+}
+
+impl<T> Engine<T> {
+    /// When [`Self::next_job`] may have something to do that it had not before, in nanoseconds
+    /// since 1970; `None` while nothing comes of waiting.
+    #[must_use]
+    pub fn upkeep_due_ns(&self) -> Option<u64> {
+        let upkeep = &self.upkeep;
+        let flush = upkeep.flush_due_ns.filter(|_| !upkeep.is_flushing);
+        let merge = (upkeep.is_merge_wanted && !upkeep.is_compacting)
+            .then_some(upkeep.merge_pause_ns);
+        let doomed = (!upkeep.doomed.is_empty()).then_some(0);
+        let retention = upkeep.retention_due_ns;
+        let due_ns = [flush, merge, retention].into_iter().flatten().min();
+        // Views are let go of by readers, who tell nobody: the files wait for the next occasion,
+        // or a short while.
+        due_ns.or(doomed.map(|_| upkeep.last_look_ns + RETRY_AFTER_NS))
+    }
+
+    /// Lets go of what was kept long enough, and returns a job that is worth beginning now, if
+    /// there is one. `now_ns` is in nanoseconds since 1970.
+    pub fn next_job(&mut self, now_ns: u64) -> Option<Job> {
+        self.upkeep.last_look_ns = now_ns;
+        self.remove_doomed();
+        self.retain(now_ns);
+        self.next_flush(now_ns).or_else(|| self.next_merge_job(now_ns))
+    }
+
+    /// Takes a job back that ran: shows its outcome to readers, and gives up what it replaced.
+    pub fn finish_job(&mut self, done: JobDone, now_ns: u64) {
+        let JobDone { task, outcome } = done;
+        match task {
+            Task::Flush { plan, .. } => self.finish_flush(*plan, outcome, now_ns),
+            Task::Compact { .. } | Task::Purge { .. } => self.finish_merge(outcome, now_ns),
+        }
+    }
+
+    /// Has everything that may leave the head flushed as soon as it can be, settled or not.
+    pub fn want_flush(&mut self) {
+        self.upkeep.is_flush_wanted = self.shared.head.span_count() > 0;
+        self.upkeep.flush_due_ns = Some(0);
+    }
+
+    /// Whether a flush that was wanted is not done yet.
+    #[must_use]
+    pub fn is_flush_wanted(&self) -> bool {
+        self.upkeep.is_flush_wanted
+    }
+
+    /// Deletes what is there of a trace: it is not found any more from now on, and its space is
+    /// given back when its segments are rewritten.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the deletion can't be made durable; it may then be found or not.
+    pub fn delete_trace(&mut self, tenant: &Tenant, trace_id_low: u64) -> Result<(), CatalogError> {
+        let catalog = &self.shared.workshop.catalog;
+        let tombstone = Tombstone {
+            tenant: tenant.clone(),
+            trace_id_low,
+            segments_before: catalog.allocate_segment_id()?,
+            log_before: self.log.next_position(),
+        };
+        let change = ManifestChange { bury: vec![tombstone], ..ManifestChange::default() };
+        catalog.apply(&change)?;
+        self.shared.head.remove_trace(tenant, trace_id_low);
+        self.adopt(&change);
+        self.upkeep.is_merge_wanted = true;
+        Ok(())
+    }
+
+    /// Shows readers a change that somebody else made to the catalog.
+    pub fn adopt(&mut self, change: &ManifestChange) {
+        let before = self.shared.show(change);
+        self.doom(before, &change.remove);
+    }
+
+    fn next_flush(&mut self, now_ns: u64) -> Option<Job> {
+        let upkeep = &mut self.upkeep;
+        let appended_spans = self.shared.told().appended_spans;
+        if appended_spans != upkeep.appended_spans {
+            upkeep.appended_spans = appended_spans;
+            let flush_due_ns = now_ns.saturating_add(self.shared.options.flush_age_max_ns);
+            upkeep.flush_due_ns.get_or_insert(flush_due_ns);
+        }
+        if upkeep.is_flushing || now_ns < upkeep.flush_pause_ns {
+            return None;
+        }
+        let policy = self.flush_policy(now_ns)?;
+        let plan = self.plan_flush(now_ns, policy);
+        let upkeep = &mut self.upkeep;
+        let Some(plan) = plan else {
+            upkeep.flush_due_ns =
+                (self.shared.head.span_count() > 0).then_some(now_ns + RETRY_AFTER_NS);
+            upkeep.is_flush_wanted &= upkeep.flush_due_ns.is_some();
+            return None;
+        };
+        match self.shared.workshop.catalog.allocate_segment_id() {
+            Ok(segment_id) => {
+                upkeep.is_flushing = true;
+                Some(self.job(Task::Flush { plan: Box::new(plan), segment_id }))
+            }
+            Err(error) => {
+                self.shared.head.abandon_flush(plan);
+                self.fail_flush(&error.into(), now_ns);
+                None
+            }
+        }
+    }
+
+    /// How urgent a flush is: not at all, of what has settled, or of everything.
+    fn flush_policy(&self, now_ns: u64) -> Option<FlushPolicy> {
+        let options = &self.shared.options;
+        let (used, limit) = (options.head.used(), options.head.limit());
+        let mut policy = FlushPolicy::default();
+        policy.is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let is_log_long = self.log.files_len() > options.log_len_max;
+        let is_due = self.upkeep.flush_due_ns.is_some_and(|due_ns| due_ns <= now_ns);
+        let is_wanted = policy.is_forced || used >= limit / 2 || is_log_long || is_due;
+        (is_wanted && self.shared.head.span_count() > 0).then_some(policy)
+    }
+
+    /// Plans a flush of the tenant with the most spans that may go.
+    fn plan_flush(&self, now_ns: u64, policy: FlushPolicy) -> Option<FlushPlan> {
+        let head = &self.shared.head;
+        let mut tenants = head.tenants();
+        tenants.sort_by_key(|tenant| std::cmp::Reverse(head.span_count_of(tenant)));
+        tenants.iter().find_map(|tenant| head.plan_flush(tenant, now_ns, policy))
+    }
+
+    fn finish_flush(&mut self, plan: FlushPlan, outcome: Result<Done, JobError>, now_ns: u64) {
+        self.upkeep.is_flushing = false;
+        let done = match outcome {
+            Ok(done) => done,
+            Err(error) => {
+                self.shared.head.abandon_flush(plan);
+                return self.fail_flush(&error, now_ns);
+            }
+        };
+        let shared = Arc::clone(&self.shared);
+        let span_count = plan.span_count() as u64;
+        let mut before = None;
+        shared.head.finish_flush(plan, || before = Some(shared.show(&done.change)));
+        drop(before);
+        let mut told = shared.told();
+        told.flushes += 1;
+        told.flushed_spans += span_count;
+        told.segment_bytes_written += done.written_len;
+        drop(told);
+        self.retire_log();
+        let upkeep = &mut self.upkeep;
+        let is_empty = shared.head.span_count() == 0;
+        upkeep.is_flush_wanted &= !is_empty;
+        upkeep.flush_due_ns = (!is_empty).then(|| now_ns + shared.options.flush_age_max_ns);
+        upkeep.is_merge_wanted = true;
+        upkeep.retention_due_ns = Some(0);
+    }
+
+    fn fail_flush(&mut self, error: &JobError, now_ns: u64) {
+        self.tell_failure(error);
+        self.upkeep.flush_pause_ns = now_ns + FAILURE_PAUSE_NS;
+        self.upkeep.flush_due_ns = Some(self.upkeep.flush_pause_ns);
+    }
+
+    /// Gives back the log files whose records are all in segments.
+    fn retire_log(&mut self) {
+        let oldest = self.shared.head.oldest_log_position();
+        let waiting_from = self.log.next_position().file_id;
+        let oldest = oldest.map_or(waiting_from, |position| position.file_id);
+        if let Err(error) = self.log.retire_before(oldest) {
+            let mut told = self.shared.told();
+            told.disk_failures += 1;
+            told.trouble = Some(error.to_string());
+        }
+    }
+
+    fn next_merge_job(&mut self, now_ns: u64) -> Option<Job> {
+        let upkeep = &mut self.upkeep;
+        if upkeep.is_compacting || !upkeep.is_merge_wanted || now_ns < upkeep.merge_pause_ns {
+            return None;
+        }
+        let shared = Arc::clone(&self.shared);
+        let quarantined = shared.workshop.cache.quarantined_ids();
+        let limits = MergeLimits {
+            oldest_log_file_id: self.log.oldest_file_id(),
+            quarantined: &quarantined,
+        };
+        let visible = shared.visible();
+        let merge = next_merge(&visible, &shared.options.compaction, limits);
+        let purge = if merge.is_some() { None } else { Purge::new(&visible, limits) };
+        if merge.is_none() && purge.is_none() {
+            upkeep.is_merge_wanted = false;
+            return None;
+        }
+        match shared.workshop.catalog.allocate_segment_id() {
+            Ok(segment_id) => {
+                upkeep.is_compacting = true;
+                let compact = merge.map(|merge| Task::Compact { merge, segment_id });
+                let task = compact.or(purge.map(|purge| Task::Purge { purge, segment_id }))?;
+                Some(self.job(task))
+            }
+            Err(error) => {
+                self.fail_merge(&error.into(), now_ns);
+                None
+            }
+        }
+    }
+
+    fn finish_merge(&mut self, outcome: Result<Done, JobError>, now_ns: u64) {
+        self.upkeep.is_compacting = false;
+        let done = match outcome {
+            Ok(done) => done,
+            Err(error) => return self.fail_merge(&error, now_ns),
+        };
+        // A purge that changed nothing waits for the log or for segments to change.
+        self.upkeep.is_merge_wanted = done.change != ManifestChange::default();
+        self.adopt(&done.change);
+        let mut told = self.shared.told();
+        told.compactions += u64::from(!done.change.remove.is_empty());
+        told.segment_bytes_written += done.written_len;
+        told.folded_spans += done.folded_count;
+        drop(told);
+        self.upkeep.retention_due_ns = Some(0);
+    }
+
+    fn fail_merge(&mut self, error: &JobError, now_ns: u64) {
+        // Its inputs may have expired meanwhile, or one was found damaged: the next plan knows.
+        let is_outdated = matches!(
+            error,
+            JobError::Damaged { .. } | JobError::Catalog(CatalogError::Change(_))
+        );
+        if !is_outdated {
+            self.tell_failure(error);
+            self.upkeep.merge_pause_ns = now_ns + FAILURE_PAUSE_NS;
+        }
+        self.upkeep.is_merge_wanted = true;
+    }
+
+    fn job(&self, task: Task) -> Job {
+        Job { workshop: Arc::clone(&self.shared.workshop), task }
+    }
+
+    fn tell_failure(&self, error: &JobError) {
+        let mut told = self.shared.told();
+        told.job_failures += 1;
+        told.job_trouble = Some(error.to_string());
+    }
+
+    /// Removes segments that were kept long enough, and looks whether the disk has room.
+    fn retain(&mut self, now_ns: u64) {
+        if self.upkeep.retention_due_ns.is_none_or(|due_ns| now_ns < due_ns) {
+            return;
+        }
+        if let Err(error) = self.try_retain(now_ns) {
+            let mut told = self.shared.told();
+            told.disk_failures += 1;
+            told.job_trouble = Some(error.to_string());
+            self.upkeep.retention_due_ns = Some(now_ns + FAILURE_PAUSE_NS);
+        }
+    }
+
+    fn try_retain(&mut self, now_ns: u64) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let retention = &shared.options.retention;
+        let store = shared.workshop.cache.store();
+        let usage = Usage { log_len: self.log.files_len(), disk: store.capacity()? };
+        let expired = retention.expired(&shared.visible(), now_ns, usage);
+        if !expired.is_empty() {
+            let change = ManifestChange { remove: expired, ..ManifestChange::default() };
+            shared.workshop.catalog.apply(&change).map_err(io::Error::other)?;
+            shared.told().expired_segments += change.remove.len() as u64;
+            self.adopt(&change);
+            self.remove_doomed();
+        }
+        let is_full = retention.is_disk_full(store.capacity()?);
+        shared.is_disk_full.store(is_full, Ordering::Relaxed);
+        let is_busy = is_full || shared.head.span_count() > 0;
+        let next_look_ns = is_busy.then(|| now_ns + ROOM_CHECK_NS);
+        let next_expiry_ns = retention.next_expiry_ns(&shared.visible());
+        self.upkeep.retention_due_ns = [next_look_ns, next_expiry_ns].into_iter().flatten().min();
+        Ok(())
+    }
+
+    fn doom(&mut self, before: Arc<Manifest>, ids: &[u64]) {
+        let entries = ids.iter().filter_map(|id| before.segment(*id));
+        let paths: Vec<String> = entries.map(|entry| entry.path()).collect();
+        ids.iter().for_each(|id| self.shared.workshop.cache.forget(*id));
+        if !paths.is_empty() {
+            self.upkeep.doomed.push_back((before, paths));
+        }
+    }
+
+    /// Removes the files of segments that nobody can be reading.
+    fn remove_doomed(&mut self) {
+        while self.upkeep.doomed.front().is_some_and(|(view, _)| Arc::strong_count(view) == 1) {
+            let Some((_, paths)) = self.upkeep.doomed.pop_front() else { return };
+            for path in paths {
+                // What stays behind is an orphan, which the next start removes.
+                if self.shared.workshop.cache.store().remove(&path).is_err() {
+                    self.shared.told().disk_failures += 1;
+                }
+            }
+        }
+    }
+}

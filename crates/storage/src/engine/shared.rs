@@ -1,0 +1,355 @@
+//! What readers and the engine share: the head, the segments that count, and the counters.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+
+use spandrel_model::Span;
+
+use super::disk_error;
+use crate::LogPosition;
+use crate::budget::{OverBudget, Reservation};
+use crate::columns::Request;
+use crate::counters::Counter;
+use crate::head::{Head, TenantHead, TraceRows};
+use crate::maintenance::Workshop;
+use crate::manifest::{Manifest, ManifestChange, SegmentEntry};
+use crate::options::{Options, Progress, StoreStats};
+use crate::predicate::SpanFilter;
+use crate::store::{
+    AppendError, Batch, FoundTrace, NameRequest, ReadError, ScanRequest, StoredSpan,
+};
+use crate::tenant::Tenant;
+use crate::wal::record_len;
+
+/// What one request takes in the queue besides its body: the list and the log's header of it.
+const QUEUED_LEN: u64 = 512;
+
+/// What readers and the engine share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) head: Head,
+    pub(crate) workshop: Arc<Workshop>,
+    /// The segments and deletions that readers see. It lags behind the catalog by the jobs that
+    /// ran and are not finished: the head still has what those wrote.
+    visible: RwLock<Arc<Manifest>>,
+    /// Why nothing new is taken: the disk has too little room.
+    pub(super) is_disk_full: AtomicBool,
+    pub(super) recovery: Mutex<Recovery>,
+    pub(super) recovered: Condvar,
+    pub(super) record_len_max: u64,
+    refused: Refused,
+    told: Mutex<StoreStats>,
+}
+
+/// How far a store has come with what its log held when it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// The log is being replayed. What was replayed so far is found, and nothing new is taken.
+    Replaying(Progress),
+    /// All that was acknowledged is found.
+    Done,
+    /// The log could not be replayed; what was acknowledged is still in it.
+    Failed(String),
+}
+
+/// Requests refused, by reason.
+#[derive(Debug, Default)]
+struct Refused {
+    head_full: Counter,
+    queue_full: Counter,
+    too_large: Counter,
+    closing: Counter,
+    disk_full: Counter,
+    recovering: Counter,
+}
+
+/// A request with the memory that it needs set aside.
+#[derive(Debug)]
+pub struct Charged {
+    pub(super) batch: Batch,
+    pub(super) record_len: u64,
+    /// Where its record is, once that was written.
+    pub(super) position: LogPosition,
+    memory: Reservation,
+    queued: Reservation,
+}
+
+impl Shared {
+    pub(super) fn new(
+        options: Options,
+        seed: u64,
+        record_len_max: u64,
+        workshop: Workshop,
+    ) -> Self {
+        let visible = Arc::new(workshop.catalog.current().unbounded());
+        Self {
+            head: Head::new(Arc::clone(&options.head), seed),
+            options,
+            workshop: Arc::new(workshop),
+            visible: RwLock::new(visible),
+            is_disk_full: AtomicBool::new(false),
+            recovery: Mutex::new(Recovery::Replaying(Progress::default())),
+            recovered: Condvar::new(),
+            record_len_max,
+            refused: Refused::default(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// The segments and deletions that readers see.
+    pub(crate) fn visible(&self) -> Arc<Manifest> {
+        Arc::clone(&self.visible.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Shows readers a change that is in the catalog; returns what they saw before.
+    pub(super) fn show(&self, change: &ManifestChange) -> Arc<Manifest> {
+        let mut visible = self.visible.write().unwrap_or_else(PoisonError::into_inner);
+        // A job's change was checked against the catalog, which is ahead of what is visible only
+        // by other jobs' changes.
+        match visible.changed(change) {
+            Ok(changed) => std::mem::replace(&mut *visible, Arc::new(changed)),
+            Err(_) => std::mem::replace(
+                &mut *visible,
+                Arc::new(self.workshop.catalog.current().unbounded()),
+            ),
+        }
+    }
+
+    pub(crate) fn charge(&self, batch: Batch) -> Result<Charged, AppendError> {
+        self.check_open()?;
+        let record_len = record_len(&batch).and_then(|len| {
+            let len_max = self.record_len_max;
+            if len <= len_max { Ok(len) } else { Err(AppendError::TooLarge { len, len_max }) }
+        });
+        let record_len = record_len.inspect_err(|_| self.refused.too_large.add(1))?;
+        let queued = self.options.queue.reserve(QUEUED_LEN + batch.body.len() as u64);
+        let queued = queued.map_err(|over| {
+            self.refused.queue_full.add(1);
+            full(over)
+        })?;
+        let memory = self.options.head.reserve(batch.spans.byte_len()).map_err(|over| {
+            self.refused.head_full.add(1);
+            full(over)
+        })?;
+        let position = LogPosition { file_id: 0, offset: 0 };
+        Ok(Charged { batch, record_len, position, memory, queued })
+    }
+
+    fn check_open(&self) -> Result<(), AppendError> {
+        if self.is_disk_full.load(Ordering::Relaxed) {
+            self.refused.disk_full.add(1);
+            let free_min = self.options.retention.disk_free_min;
+            return Err(AppendError::DiskFull { free_min });
+        }
+        match &*self.recovery() {
+            Recovery::Done => Ok(()),
+            Recovery::Replaying(_) => {
+                self.refused.recovering.add(1);
+                Err(AppendError::Recovering)
+            }
+            Recovery::Failed(reason) => Err(AppendError::Disk { reason: reason.clone() }),
+        }
+    }
+
+    /// Counts a request that came too late, and says so.
+    pub(crate) fn refuse_closing(&self) -> AppendError {
+        self.refused.closing.add(1);
+        AppendError::Closing
+    }
+
+    pub(super) fn settle(
+        &self,
+        request: Charged,
+        outcome: &io::Result<()>,
+    ) -> Result<(), AppendError> {
+        let Charged { batch, position, memory, queued, .. } = request;
+        drop(queued);
+        if let Err(error) = outcome {
+            self.told().refused_disk += 1;
+            return Err(disk_error(error));
+        }
+        let mut told = self.told();
+        told.appended_batches += 1;
+        told.appended_spans += batch.spans.len() as u64;
+        told.appended_bytes += batch.body.len() as u64;
+        drop(told);
+        let request = Request {
+            arrival_ns: batch.origin.arrival_ns,
+            log_file_id: position.file_id,
+            log_offset: position.offset,
+        };
+        self.head.insert(&batch.tenant, &batch.spans, request, memory);
+        Ok(())
+    }
+
+    pub(super) fn told(&self) -> MutexGuard<'_, StoreStats> {
+        // Every change is one number: a panic in between leaves nothing half done.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn recovery(&self) -> MutexGuard<'_, Recovery> {
+        self.recovery.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_recovery(&self, recovery: Recovery) {
+        *self.recovery() = recovery;
+        self.recovered.notify_all();
+    }
+
+    /// How far the replay of the log has come.
+    pub(crate) fn recovery_state(&self) -> Recovery {
+        self.recovery().clone()
+    }
+
+    /// Waits for the end of the replay.
+    pub(crate) fn wait_recovered(&self) -> Result<(), String> {
+        let mut recovery = self.recovery();
+        loop {
+            match &*recovery {
+                Recovery::Done => return Ok(()),
+                Recovery::Failed(reason) => return Err(reason.clone()),
+                Recovery::Replaying(_) => {}
+            }
+            recovery = self.recovered.wait(recovery).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> StoreStats {
+        let told = self.told().clone();
+        let visible = self.visible();
+        let segments = visible.segments();
+        let (footers_read, segments_evicted) = self.workshop.cache.counts();
+        StoreStats {
+            refused_head_full: self.refused.head_full.get(),
+            refused_queue_full: self.refused.queue_full.get(),
+            refused_too_large: self.refused.too_large.get(),
+            refused_closing: self.refused.closing.get(),
+            refused_disk_full: self.refused.disk_full.get(),
+            refused_recovering: self.refused.recovering.get(),
+            queue_bytes: self.options.queue.used(),
+            head_bytes: self.options.head.used(),
+            head_spans: self.head.span_count(),
+            head_traces: self.head.trace_count(),
+            segments: segments.len() as u64,
+            segment_bytes: segments.iter().map(|entry| entry.len).sum(),
+            segment_spans: segments.iter().map(|entry| entry.span_count).sum(),
+            tombstones: visible.tombstones().len() as u64,
+            footers_read,
+            segments_evicted,
+            quarantined_segments: self.workshop.cache.quarantined(),
+            compacting_spans: (
+                self.workshop.compacted.0.load(Ordering::Relaxed),
+                self.workshop.compacted.1.load(Ordering::Relaxed),
+            ),
+            ..told
+        }
+    }
+}
+
+/// Questions.
+impl Shared {
+    /// See [`crate::SpanStore::trace`].
+    pub(crate) fn trace(
+        &self,
+        tenant: &Tenant,
+        trace_id_low: u64,
+    ) -> Result<Vec<StoredSpan>, ReadError> {
+        // Head and segments of one instant: each span is in exactly one of them.
+        let (rows, visible) = self.head.view(tenant, |head| {
+            (head.map(|head| head.trace_rows(trace_id_low)), self.visible())
+        });
+        let entries = entries_with(&visible, tenant, trace_id_low);
+        let mut spans: Vec<StoredSpan> = Vec::new();
+        for found in self.workshop.cache.find_trace(entries, trace_id_low)? {
+            match found.spans() {
+                Some(found) => spans.extend(found.into_iter().map(Arc::new)),
+                None => self.workshop.cache.quarantine(found.segment_id, &"a row can't be read"),
+            }
+        }
+        spans.extend(rows.map_or_else(Vec::new, TraceRows::into_spans));
+        Ok(spans)
+    }
+
+    /// See [`crate::SpanStore::scan`].
+    pub(crate) fn scan(
+        &self,
+        tenant: &Tenant,
+        request: &ScanRequest,
+        visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let (mut traces, visible) = self.head.view(tenant, |head| {
+            let traces: Vec<_> = head.into_iter().flat_map(TenantHead::traces).collect();
+            (traces, self.visible())
+        });
+        let entries = visible.segments().iter().filter(|entry| entry.tenant == *tenant);
+        self.workshop.cache.collect_traces(entries, &mut traces)?;
+        traces.sort_unstable_by_key(|(low, latest_start_ns)| Reverse((*latest_start_ns, *low)));
+        let mut visited = HashSet::new();
+        for (trace_id_low, latest_start_ns) in traces {
+            let is_before =
+                request.start_min_ns.is_some_and(|min_ns| latest_start_ns.is_none_or(|ns| ns < min_ns));
+            if is_before || !visited.insert(trace_id_low) {
+                continue;
+            }
+            let spans = self.trace(tenant, trace_id_low)?;
+            if passes(&spans, request) && visit(FoundTrace { trace_id_low, spans }).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// See [`crate::SpanStore::names`].
+    pub(crate) fn names(
+        &self,
+        tenant: &Tenant,
+        wanted: &NameRequest,
+    ) -> Result<Vec<String>, ReadError> {
+        Ok(self.head.names(tenant, wanted))
+    }
+
+    /// What answers leave out at the moment, if anything: the rest is right.
+    pub(crate) fn missing(&self) -> Option<String> {
+        if let Recovery::Replaying(progress) = &*self.recovery() {
+            let Progress { bytes_done, bytes, .. } = progress;
+            return Some(format!("the log is being replayed: {bytes_done} of {bytes} bytes are done"));
+        }
+        let quarantined = self.workshop.cache.quarantined();
+        let (first, reason) = quarantined.first_key_value()?;
+        let count = quarantined.len();
+        Some(format!("{count} damaged segments are left out; {first:016x}: {reason}"))
+    }
+}
+
+/// The segments of a tenant in which a trace is not deleted.
+fn entries_with<'m>(
+    visible: &'m Manifest,
+    tenant: &Tenant,
+    trace_id_low: u64,
+) -> impl Iterator<Item = &'m SegmentEntry> {
+    let of_tenant = move |entry: &&SegmentEntry| {
+        entry.tenant == *tenant && !visible.is_deleted(entry, trace_id_low)
+    };
+    visible.segments().iter().filter(of_tenant)
+}
+
+fn passes(spans: &[StoredSpan], request: &ScanRequest) -> bool {
+    let is_inside = |span: &Span<'_>| match span.start_ns {
+        Some(start_ns) => {
+            request.start_min_ns.is_none_or(|min_ns| start_ns >= min_ns)
+                && request.start_max_ns.is_none_or(|max_ns| start_ns <= max_ns)
+        }
+        None => request.start_min_ns.is_none(),
+    };
+    let is_met = |filter: &SpanFilter| spans.iter().any(|span| filter.matches(span));
+    spans.iter().any(|span| is_inside(span)) && request.filters.iter().all(is_met)
+}
+
+fn full(over: OverBudget) -> AppendError {
+    AppendError::Full { what: over.name, used: over.used, limit: over.limit }
+}
