@@ -26,8 +26,12 @@ fn folder() -> tempfile::TempDir {
 
 fn open(disk: Arc<dyn Disk>) -> EmbeddedStore {
     // Larger than any run: the head never gives anything back.
-    let options = Options::new(Account::new("head", 64 << 30), Account::new("log queue", 1 << 30));
-    EmbeddedStore::open(options, disk, &SeedDecoder, &mut |_| {}).expect("the folder is new")
+    let options = Options::new(
+        Account::new("head", 64 << 30),
+        Account::new("log queue", 1 << 30),
+        Account::new("segments", 1 << 30),
+    );
+    EmbeddedStore::open(options, disk, SeedDecoder::shared()).expect("the folder is new")
 }
 
 fn batch(span_count: usize) -> Batch {
@@ -103,8 +107,11 @@ fn encode(criterion: &mut Criterion) {
     for span_count in [1000, 1] {
         let body = batch(span_count).body;
         let request = || Batch { body: body.clone(), ..seeded_batch(&Tenant::default(), &[]) };
-        let options =
-            Options::new(Account::new("head", 1 << 30), Account::new("log queue", 1 << 30));
+        let options = Options::new(
+            Account::new("head", 1 << 30),
+            Account::new("log queue", 1 << 30),
+            Account::new("segments", 1 << 30),
+        );
         let disk = Arc::new(NoDisk);
         let mut engine = Engine::open(options, 7, disk, &SeedDecoder, &mut |_| {})
             .expect("a disk that keeps nothing opens");

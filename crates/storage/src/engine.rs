@@ -38,10 +38,6 @@ pub struct Engine<T> {
 }
 
 impl<T> Engine<T> {
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
     /// Sets aside what a request needs.
     ///
     /// # Errors
@@ -106,6 +102,21 @@ impl<T> Engine<T> {
         let outcome = self.log.close();
         self.tell(&outcome, |_| {});
         outcome.map_err(|error| disk_error(&error))
+    }
+
+    /// The log file that records go to now, if one is open.
+    #[must_use]
+    pub fn log_file_id(&self) -> Option<u64> {
+        self.log.current_file_id()
+    }
+
+    /// Takes the files before this one out of the log, as a flush of all that they hold does.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the operating system refuses; the files may then still be in the log.
+    pub fn retire_before(&mut self, file_id: u64) -> io::Result<()> {
+        self.log.retire_before(file_id)
     }
 
     /// How many of the waiting requests make the next group, with records of up to `room` bytes

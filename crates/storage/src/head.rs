@@ -28,9 +28,9 @@ use crate::columns::Request;
 use crate::predicate::SpanFilter;
 use crate::store::{FoundTrace, NameRequest, ScanRequest, StoredSpan};
 use crate::tenant::Tenant;
-pub(crate) use chunks::{ChunkBounds, SealedChunk};
+pub(crate) use chunks::ChunkBounds;
 use flush::{Carried, Covered};
-pub(crate) use flush::{FlushPlan, FlushPolicy, PlannedTrace};
+pub(crate) use flush::{FlushPlan, FlushPolicy};
 pub(crate) use tenant::TenantHead;
 pub(crate) use trace::TraceRows;
 

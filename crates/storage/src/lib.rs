@@ -32,7 +32,7 @@ mod wal;
 pub use batch::SpanBatch;
 pub use budget::{Account, OverBudget, Reservation};
 pub use disk::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile, RealDisk};
-pub use embedded::EmbeddedStore;
+pub use embedded::{ChangeFailed, EmbeddedStore, TellProgress};
 pub use engine::{Charged, Engine, Opening, Recovery};
 pub use maintenance::{CompactionPolicy, Job, JobDone, Retention, StoreLen};
 pub use manifest::{

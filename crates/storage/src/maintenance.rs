@@ -8,6 +8,7 @@ mod compact;
 mod flush;
 mod job;
 mod merge_plan;
+pub(crate) mod pin;
 mod purge;
 mod retention;
 

@@ -251,6 +251,12 @@ pub enum OpenError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The log could not be replayed. What was acknowledged is still in it.
+    #[error("the log could not be replayed: {reason}")]
+    Replay {
+        /// Why not.
+        reason: String,
+    },
     /// The disk refused; nothing was changed that a later attempt depends on.
     #[error("{path}: {source}")]
     Disk {

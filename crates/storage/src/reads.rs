@@ -9,4 +9,3 @@ mod cache;
 mod lookup;
 
 pub(crate) use cache::{OpenSegment, SegmentCache, Trouble};
-pub(crate) use lookup::FoundRows;

@@ -30,8 +30,9 @@ pub trait SpanStore: Send + Sync {
     /// Never waits for the disk.
     fn append(&self, batch: Batch, done: Completion);
 
-    /// Returns every span whose trace id has these low 64 bits, in the order of arrival,
-    /// exactly as received: unmerged, repeated where senders repeated them.
+    /// Returns every span whose trace id has these low 64 bits, exactly as received: unmerged,
+    /// and in no order. Of spans that are equal in everything, which senders make by sending
+    /// again, at least one is returned.
     ///
     /// # Errors
     ///
@@ -42,7 +43,8 @@ pub trait SpanStore: Send + Sync {
     /// those without a start last, until the visitor breaks.
     ///
     /// The start that counts is the latest of the trace's spans'. A trace that gets spans during
-    /// the scan is visited at most once.
+    /// the scan is visited at most once. One whose spans arrived long after each other may come
+    /// later than its place.
     ///
     /// Each trace comes whole, keyed by the low 64 bits of its id. The time range only prunes:
     /// a trace is left out when no span of it starts inside; the visitor decides the rest.
@@ -63,6 +65,12 @@ pub trait SpanStore: Send + Sync {
     ///
     /// Fails when the store can't be read.
     fn names(&self, tenant: &Tenant, wanted: &NameRequest) -> Result<Vec<String>, ReadError>;
+
+    /// Says what answers leave out at the moment, if anything: a part that is damaged, or one
+    /// that is not read yet. What is answered is right.
+    fn missing(&self) -> Option<String> {
+        None
+    }
 }
 
 /// One received request: its bytes, which the log keeps, and what they decode to.
@@ -117,7 +125,7 @@ pub struct ScanRequest {
 pub struct FoundTrace {
     /// The low 64 bits of its id.
     pub trace_id_low: u64,
-    /// All its spans, in the order of arrival.
+    /// All its spans, as [`SpanStore::trace`] returns them.
     pub spans: Vec<StoredSpan>,
 }
 

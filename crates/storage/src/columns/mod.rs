@@ -23,8 +23,7 @@ pub(crate) use builder::ChunkBuilder;
 pub(crate) use key::{ColumnKey, Field, Owner, ValueKind};
 pub(crate) use read::{Resources, SpanReader};
 pub(crate) use shapes::Shapes;
-pub(crate) use texts::{Interner, TextHeap, Texts};
-pub(crate) use value_bytes::{read_resource, read_value};
+pub(crate) use texts::{TextHeap, Texts};
 
 /// How many rows a chunk has at most.
 pub(crate) const CHUNK_ROW_COUNT_MAX: usize = 16 << 10;

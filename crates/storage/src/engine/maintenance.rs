@@ -8,8 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::shared::Shared;
 use super::Engine;
+use super::shared::Shared;
 use crate::head::{FlushPlan, FlushPolicy};
 use crate::maintenance::{
     Done, Job, JobDone, JobError, MergeLimits, Purge, Task, Usage, next_merge,
@@ -70,8 +70,8 @@ impl<T> Engine<T> {
     pub fn upkeep_due_ns(&self) -> Option<u64> {
         let upkeep = &self.upkeep;
         let flush = upkeep.flush_due_ns.filter(|_| !upkeep.is_flushing);
-        let merge = (upkeep.is_merge_wanted && !upkeep.is_compacting)
-            .then_some(upkeep.merge_pause_ns);
+        let merge =
+            (upkeep.is_merge_wanted && !upkeep.is_compacting).then_some(upkeep.merge_pause_ns);
         let doomed = (!upkeep.doomed.is_empty()).then_some(0);
         let retention = upkeep.retention_due_ns;
         let due_ns = [flush, merge, retention].into_iter().flatten().min();
@@ -288,10 +288,8 @@ impl<T> Engine<T> {
 
     fn fail_merge(&mut self, error: &JobError, now_ns: u64) {
         // Its inputs may have expired meanwhile, or one was found damaged: the next plan knows.
-        let is_outdated = matches!(
-            error,
-            JobError::Damaged { .. } | JobError::Catalog(CatalogError::Change(_))
-        );
+        let is_outdated =
+            matches!(error, JobError::Damaged { .. } | JobError::Catalog(CatalogError::Change(_)));
         if !is_outdated {
             self.tell_failure(error);
             self.upkeep.merge_pause_ns = now_ns + FAILURE_PAUSE_NS;

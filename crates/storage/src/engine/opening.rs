@@ -6,9 +6,9 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use super::Engine;
 use super::maintenance::Upkeep;
 use super::shared::{Recovery, Shared};
-use super::Engine;
 use crate::LogPosition;
 use crate::batch::SpanBatch;
 use crate::columns::Request;

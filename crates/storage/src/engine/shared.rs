@@ -260,9 +260,9 @@ impl Shared {
         trace_id_low: u64,
     ) -> Result<Vec<StoredSpan>, ReadError> {
         // Head and segments of one instant: each span is in exactly one of them.
-        let (rows, visible) = self.head.view(tenant, |head| {
-            (head.map(|head| head.trace_rows(trace_id_low)), self.visible())
-        });
+        let (rows, visible) = self
+            .head
+            .view(tenant, |head| (head.map(|head| head.trace_rows(trace_id_low)), self.visible()));
         let entries = entries_with(&visible, tenant, trace_id_low);
         let mut spans: Vec<StoredSpan> = Vec::new();
         for found in self.workshop.cache.find_trace(entries, trace_id_low)? {
@@ -291,8 +291,9 @@ impl Shared {
         traces.sort_unstable_by_key(|(low, latest_start_ns)| Reverse((*latest_start_ns, *low)));
         let mut visited = HashSet::new();
         for (trace_id_low, latest_start_ns) in traces {
-            let is_before =
-                request.start_min_ns.is_some_and(|min_ns| latest_start_ns.is_none_or(|ns| ns < min_ns));
+            let is_before = request
+                .start_min_ns
+                .is_some_and(|min_ns| latest_start_ns.is_none_or(|ns| ns < min_ns));
             if is_before || !visited.insert(trace_id_low) {
                 continue;
             }
@@ -317,7 +318,9 @@ impl Shared {
     pub(crate) fn missing(&self) -> Option<String> {
         if let Recovery::Replaying(progress) = &*self.recovery() {
             let Progress { bytes_done, bytes, .. } = progress;
-            return Some(format!("the log is being replayed: {bytes_done} of {bytes} bytes are done"));
+            return Some(format!(
+                "the log is being replayed: {bytes_done} of {bytes} bytes are done"
+            ));
         }
         let quarantined = self.workshop.cache.quarantined();
         let (first, reason) = quarantined.first_key_value()?;

@@ -48,7 +48,7 @@ impl Retention {
         let mut entries: Vec<_> = manifest.segments().iter().filter(ordinary).collect();
         entries.sort_by_key(|entry| (entry.arrival_max_ns, entry.id));
         let arrival_min_ns = self.age_max_ns.map_or(0, |age_ns| now_ns.saturating_sub(age_ns));
-        let mut len: u64 = manifest.segments().iter().map(|entry| entry.len).sum();
+        let len: u64 = manifest.segments().iter().map(|entry| entry.len).sum();
         let mut excess = (len + usage.log_len).saturating_sub(self.len_max_in(usage.disk));
         excess = excess.max(self.disk_free_min.saturating_sub(usage.disk.free_len)).min(len);
         let mut expired = Vec::new();
@@ -58,7 +58,6 @@ impl Retention {
             }
             expired.push(entry.id);
             excess = excess.saturating_sub(entry.len);
-            len -= entry.len;
         }
         expired
     }

@@ -89,7 +89,8 @@ impl SegmentCache {
                 let table = table.map_err(Trouble::of_read);
                 match table.and_then(|bytes| Ok(open.segment.decode_trace_table(group, &bytes)?)) {
                     Ok(table) => traces.extend(
-                        (0..table.len()).map(|trace| (table.low[trace], table.latest_start_of(trace))),
+                        (0..table.len())
+                            .map(|trace| (table.low[trace], table.latest_start_of(trace))),
                     ),
                     Err(Trouble::Damaged(reason)) => self.quarantine(open.entry.id, &reason),
                     Err(Trouble::Disk(error)) => return Err(disk(&error)),

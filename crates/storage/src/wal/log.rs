@@ -112,7 +112,6 @@ impl Log {
         (self.files.len() + self.spares.len()) as u64 * self.file_len_max
     }
 
-
     /// Returns the place behind the last record, in a file with room for `len` bytes; begins a
     /// file when there is none.
     ///

@@ -202,7 +202,6 @@ impl<'a> Run<'a> {
         Ok(last)
     }
 
-
     /// Replays the records of one file up to its end, where that is known; returns the length of
     /// what is whole.
     fn read_file(
@@ -287,19 +286,15 @@ fn nonzero_len(file: &[u8], offset: u64) -> u64 {
     last.map_or(0, |last| last as u64 + 1)
 }
 
-    /// Reads a file's header; `None` when it is damaged or another file's.
-    fn read_header(
-    disk: &dyn Disk,
-    file_id: u64,
-    name: &str,
-) -> Result<Option<FileHeader>, OpenError> {
-        let bytes = disk.read(name, FILE_HEADER_LEN as u64).map_err(at(name))?;
-        match FileHeader::decode(&bytes) {
-            Ok(header) => Ok((header.file_id == file_id).then_some(header)),
-            Err(HeaderError::Damaged) => Ok(None),
-            Err(HeaderError::Newer(version)) => {
-                let file = name.to_owned();
-                Err(OpenError::NewerFormat { file, version, version_max: FORMAT_VERSION })
-            }
+/// Reads a file's header; `None` when it is damaged or another file's.
+fn read_header(disk: &dyn Disk, file_id: u64, name: &str) -> Result<Option<FileHeader>, OpenError> {
+    let bytes = disk.read(name, FILE_HEADER_LEN as u64).map_err(at(name))?;
+    match FileHeader::decode(&bytes) {
+        Ok(header) => Ok((header.file_id == file_id).then_some(header)),
+        Err(HeaderError::Damaged) => Ok(None),
+        Err(HeaderError::Newer(version)) => {
+            let file = name.to_owned();
+            Err(OpenError::NewerFormat { file, version, version_max: FORMAT_VERSION })
         }
     }
+}

@@ -10,12 +10,16 @@ use spandrel_storage::{
 use testkit::{SeedDecoder, seeded_batch, seeded_span};
 
 fn options() -> Options {
-    Options::new(Account::new("head", 1 << 20), Account::new("log queue", 1 << 20))
+    Options::new(
+        Account::new("head", 1 << 20),
+        Account::new("log queue", 1 << 20),
+        Account::new("segments", 1 << 20),
+    )
 }
 
 fn open(folder: &tempfile::TempDir, options: Options) -> Result<EmbeddedStore, OpenError> {
     let disk = Arc::new(RealDisk::new(folder.path().join("data")).unwrap());
-    EmbeddedStore::open(options, disk, &SeedDecoder, &mut |_| {})
+    EmbeddedStore::open(options, disk, SeedDecoder::shared())
 }
 
 fn append(store: &EmbeddedStore, batch: Batch) -> Result<(), AppendError> {

@@ -71,11 +71,15 @@ impl Ledger {
 
 /// All spans that an engine holds.
 pub(crate) fn all_spans<T>(engine: &Engine<T>) -> Vec<StoredSpan> {
-    (1..=TRACE_ID_MAX).flat_map(|low| engine.trace(&Tenant::default(), low)).collect()
+    (1..=TRACE_ID_MAX).flat_map(|low| engine.trace(&Tenant::default(), low).unwrap()).collect()
 }
 
 /// Options with log files of `file_len_max` bytes and room for anything.
 pub(crate) fn small_options(file_len_max: u64) -> Options {
     let account = |name| spandrel_storage::Account::new(name, 1 << 30);
-    Options { file_len_max, group_len_max: 600, ..Options::new(account("head"), account("queue")) }
+    Options {
+        file_len_max,
+        group_len_max: 600,
+        ..Options::new(account("head"), account("queue"), account("segments"))
+    }
 }

@@ -144,7 +144,7 @@ proptest! {
         let disk = Arc::new(SimDisk::new(1));
         let open = || {
             let options = small_options(16 << 10);
-            EmbeddedStore::open(options, disk.clone(), &SeedDecoder, &mut |_| {}).unwrap()
+            EmbeddedStore::open(options, disk.clone(), SeedDecoder::shared()).unwrap()
         };
         let (mut store, mut oracle) = (open(), Oracle::default());
         for (index, (tenant, len)) in batches.iter().enumerate() {
@@ -169,8 +169,7 @@ fn a_scan_stops_where_its_visitor_breaks() {
     let store = EmbeddedStore::open(
         small_options(16 << 10),
         Arc::new(SimDisk::new(1)),
-        &SeedDecoder,
-        &mut |_| {},
+        SeedDecoder::shared(),
     )
     .unwrap();
     append(&store, seeded_batch(&Tenant::default(), &(0..100).collect::<Vec<u64>>()));
