@@ -194,6 +194,24 @@ impl EmbeddedStore {
         }
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Visits every trace of a tenant, the one with the latest start first, until the visitor
+    /// breaks. Traces that come meanwhile are not visited.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn for_each_trace(
+        &self,
+        tenant: &Tenant,
+        visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        self.shared.scan(tenant, &ScanRequest::default(), visit)
+    }
+
     /// Sends a message and waits for its answer; `None` when the store closes instead.
     fn ask<R>(&self, message: impl FnOnce(Sender<R>) -> Message) -> Option<R> {
         let (reply, answer) = channel();

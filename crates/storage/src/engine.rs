@@ -22,6 +22,7 @@ use crate::wal::{Log, encode_record};
 
 use maintenance::Upkeep;
 pub use opening::Opening;
+pub(crate) use opening::open_error;
 pub(crate) use shared::Shared;
 pub use shared::{Charged, Recovery};
 

@@ -27,6 +27,7 @@ mod segment;
 mod segment_store;
 mod store;
 mod tenant;
+mod tools;
 mod wal;
 
 pub use batch::SpanBatch;
@@ -54,3 +55,6 @@ pub use store::{
     SpanStore, StoredSpan,
 };
 pub use tenant::{TENANT_NAME_LEN_MAX, Tenant, TenantError};
+pub use tools::{
+    BackupError, BackupReport, TellWork, VerifyReport, WorkDone, backup_manifest_path, verify,
+};

@@ -211,7 +211,8 @@ fn flushed_traces(shared: &Shared) -> Result<Vec<Flushed>, OpenError> {
     Ok(flushed)
 }
 
-fn open_error(error: CatalogError) -> OpenError {
+/// Tells an error of the catalog as one of the opening.
+pub(crate) fn open_error(error: CatalogError) -> OpenError {
     let file = "manifest".to_owned();
     match error {
         CatalogError::Manifest(ManifestError::Newer { version, version_max }) => {
