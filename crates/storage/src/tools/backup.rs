@@ -9,9 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{TellWork, WorkDone};
+use crate::LogPosition;
 use crate::disk::RealDisk;
 use crate::embedded::EmbeddedStore;
-use crate::manifest::{Catalog, CatalogError, Manifest, ManifestChange, SegmentEntry};
+use crate::manifest::{Catalog, CatalogError, Manifest, ManifestChange, SegmentEntry, Tombstone};
 use crate::segment_store::{LocalSegmentStore, RangeRead, SegmentStore, read_ranges_blocking};
 
 /// How much is read and written at once.
@@ -96,7 +97,9 @@ impl EmbeddedStore {
             change.add.push(copied);
         }
         report.bytes = total_len;
-        change.bury = view.tombstones().to_vec();
+        let ids: Vec<(u64, u64)> =
+            segments.iter().zip(&change.add).map(|(entry, copied)| (entry.id, copied.id)).collect();
+        change.bury = view.tombstones().iter().map(|t| renumbered(t, &ids)).collect();
         catalog.apply(&change)?;
         Ok(report)
     }
@@ -107,6 +110,16 @@ impl EmbeddedStore {
         let bytes = read.into_iter().next();
         let bytes = bytes.unwrap_or_else(|| Err(io::Error::other("the store gave no answer")));
         bytes.map_err(|source| BackupError::Read { path, source })
+    }
+}
+
+/// A deletion in the numbers of the copy, whose segments have the order of the original's.
+fn renumbered(tombstone: &Tombstone, ids: &[(u64, u64)]) -> Tombstone {
+    let hidden = ids.iter().filter(|(id, _)| *id < tombstone.segments_before);
+    Tombstone {
+        segments_before: hidden.map(|(_, copied)| copied + 1).max().unwrap_or(0),
+        log_before: LogPosition { file_id: 0, offset: 0 },
+        ..tombstone.clone()
     }
 }
 
