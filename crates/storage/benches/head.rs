@@ -26,7 +26,11 @@ const INSTANCE_COUNT: u64 = 147;
 const TRACE_COUNT: u64 = 2_000;
 
 fn engine() -> Engine<()> {
-    let options = Options::new(Account::new("head", 64 << 30), Account::new("log queue", 1 << 30));
+    let options = Options::new(
+        Account::new("head", 64 << 30),
+        Account::new("log queue", 1 << 30),
+        Account::new("segments", 1 << 20),
+    );
     Engine::open(options, 7, Arc::new(NoDisk), &SeedDecoder, &mut |_| {})
         .expect("a disk that keeps nothing opens")
 }
