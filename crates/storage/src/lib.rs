@@ -8,6 +8,7 @@ mod clock;
 mod counters;
 mod disk;
 mod embedded;
+pub mod encoding;
 mod engine;
 mod head;
 mod memory;

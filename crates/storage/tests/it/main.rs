@@ -3,6 +3,7 @@
 
 mod damage;
 mod embedded;
+mod encoding;
 mod failing_calls;
 mod ledger;
 mod memory;
