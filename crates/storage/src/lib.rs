@@ -11,6 +11,7 @@ mod columns;
 mod counters;
 mod disk;
 mod embedded;
+pub mod encoding;
 mod engine;
 mod head;
 mod manifest;
