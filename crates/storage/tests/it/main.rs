@@ -4,6 +4,7 @@
 mod catalog;
 mod damage;
 mod embedded;
+mod encoding;
 mod failing_calls;
 mod ledger;
 mod memory;
