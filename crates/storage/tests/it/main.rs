@@ -11,5 +11,6 @@ mod memory;
 mod quarantine;
 mod recycling;
 mod segment_store;
+mod segments;
 mod simulation;
 mod suite;
