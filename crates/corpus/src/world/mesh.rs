@@ -1,8 +1,8 @@
 //! Two hundred services in six tiers, who call those below them.
 //!
 //! The proportions follow published studies of large installations (Meta's, Alibaba's): few
-//! services are called by most, most have few operations, one has ten thousand. Instances are a
-//! tenth of theirs, so that in a corpus of some millions an instance fills a request.
+//! services are called by most, most have few operations, one has ten thousand. Instances are far
+//! fewer than theirs, so that in a corpus of some millions an instance fills a request.
 
 use super::build::Builder;
 use super::words::{ASPECTS, SUBJECTS, SUFFIXES, VERBS};
