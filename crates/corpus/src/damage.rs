@@ -3,15 +3,21 @@
 //! Damage draws from a stream of its own, so that the spans it leaves alone are the same with
 //! and without it.
 
-use std::sync::Arc;
+use spandrel_model::{SpanId, TraceId};
 
-use spandrel_model::{Resource, Span, SpanId, TraceId};
-
+use crate::draft::Draft;
 use crate::random::SplitMix;
-use crate::trace::Trace;
 
 /// A nanosecond count at which the year 2100 has begun.
 const YEAR_2100_NS: u64 = 4_102_444_800_000_000_000;
+
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// How late a late span is at least; at most it is ten times that.
+const LATE_NS: u64 = 60_000_000_000;
+
+/// How long a sender waits for an answer before it sends a span again.
+const REPEAT_AFTER_NS: u64 = 3_000_000_000;
 
 /// How often what goes wrong, in millionths. Every rate can be zero.
 ///
@@ -117,13 +123,13 @@ impl Damage {
         if is_reused { index.saturating_sub(1) } else { index }
     }
 
-    /// Damages trace `index`. `nameless` are the emitters' resources without their names; they
-    /// are numbered behind the resources with names.
+    /// Damages trace `index`. The resources without names are numbered behind the
+    /// `emitter_count` with names.
     pub(crate) fn apply(
         &self,
         (seed, index): (u64, u64),
-        nameless: &[Arc<Resource>],
-        trace: &mut Trace,
+        emitter_count: u32,
+        trace: &mut Vec<Draft>,
     ) {
         const PURPOSE: u64 = 0xda_02;
         if *self == Self::NONE {
@@ -132,28 +138,23 @@ impl Damage {
         let mut stream = SplitMix::keyed(seed, PURPOSE, index);
         let (is_short, is_mixed) =
             (stream.chance(self.short_ids_ppm), stream.chance(self.mixed_ids_ppm));
-        if is_short || is_mixed {
-            for (span, emitter) in trace.spans.iter_mut().zip(&trace.emitters) {
-                if is_short || emitter % 3 == 0 {
-                    span.trace_id = shortened(span.trace_id);
-                }
+        for draft in trace.iter_mut() {
+            if is_short || (is_mixed && draft.emitter % 3 == 0) {
+                draft.trace_id = shortened(draft.trace_id);
             }
         }
         let mut lost = Vec::new();
-        for at in 0..trace.spans.len() {
+        for at in 0..trace.len() {
             match self.draw(&mut stream) {
                 None => {}
                 Some(Mishap::Lost) => lost.push(at),
-                Some(Mishap::Nameless) => {
-                    let emitter = trace.emitters[at] as usize;
-                    trace.spans[at].resource = Arc::clone(&nameless[emitter]);
-                    trace.emitters[at] += nameless.len() as u32;
-                }
+                Some(Mishap::Nameless) => trace[at].emitter += emitter_count,
                 Some(mishap) => strike(mishap, at, &mut stream, trace),
             }
         }
-        for at in lost.into_iter().rev() {
-            trace.remove(at);
+        if !lost.is_empty() {
+            let mut at = 0..;
+            trace.retain(|_| at.next().is_none_or(|at| lost.binary_search(&at).is_err()));
         }
     }
 
@@ -181,57 +182,46 @@ impl Damage {
     }
 }
 
-fn strike(mishap: Mishap, at: usize, stream: &mut SplitMix, trace: &mut Trace) {
-    let other = stream.index(trace.spans.len());
-    let other_id = trace.spans[other].span_id;
-    let span_id = trace.spans[at].span_id;
-    let span = &mut trace.spans[at];
+fn strike(mishap: Mishap, at: usize, stream: &mut SplitMix, trace: &mut Vec<Draft>) {
+    let other_id = trace[stream.index(trace.len())].span_id;
+    let span_id = trace[at].span_id;
+    let child = || trace.iter().find(|draft| draft.parent_id == Some(span_id));
     match mishap {
-        Mishap::Duplicate => trace.repeat(at),
-        Mishap::Orphan => span.parent_id = SpanId::new(stream.id()),
-        Mishap::ZeroDuration => span.duration_ns = Some(0),
-        Mishap::NoDuration => span.duration_ns = None,
-        Mishap::OutlierTime => move_in_time(span, stream),
-        Mishap::SelfParent => span.parent_id = Some(span_id),
+        Mishap::Duplicate => {
+            let mut again = trace[at].clone();
+            again.sent_ns += REPEAT_AFTER_NS;
+            trace.push(again);
+        }
+        Mishap::Orphan => trace[at].parent_id = SpanId::new(stream.id()),
+        Mishap::ZeroDuration => trace[at].duration_ns = Some(0),
+        Mishap::NoDuration => trace[at].duration_ns = None,
+        Mishap::OutlierTime => move_in_time(&mut trace[at], stream),
+        Mishap::SelfParent => trace[at].parent_id = Some(span_id),
         Mishap::Cycle => {
-            let child = trace.spans.iter().find(|span| span.parent_id == Some(span_id));
-            trace.spans[at].parent_id = child.map_or(Some(span_id), |child| Some(child.span_id));
+            // Without a child it is its own parent, the shortest cycle of all.
+            trace[at].parent_id = Some(child().map_or(span_id, |child| child.span_id));
         }
-        Mishap::ReusedSpanId => span.span_id = other_id,
-        Mishap::Late => {
-            if let Some(sent_ns) = trace.sent_ns.get_mut(at) {
-                *sent_ns += 60_000_000_000 + stream.below(540_000_000_000);
-            }
-        }
+        Mishap::ReusedSpanId => trace[at].span_id = other_id,
+        Mishap::Late => trace[at].sent_ns += LATE_NS + stream.below(9 * LATE_NS),
         // What these need is not here; `apply` does them.
         Mishap::Lost | Mishap::Nameless => {}
     }
 }
 
-fn move_in_time(span: &mut Span<'static>, stream: &mut SplitMix) {
-    let duration_ns = span.duration_ns.unwrap_or(0);
+fn move_in_time(draft: &mut Draft, stream: &mut SplitMix) {
+    let duration_ns = draft.duration_ns.unwrap_or(0);
     let start_ns = match stream.below(5) {
-        0 => span.start_ns.map(|start_ns| start_ns + 86_400_000_000_000),
-        1 => Some(YEAR_2100_NS + stream.below(1_000_000_000_000_000)),
+        0 => draft.start_ns.map(|start_ns| start_ns + DAY_NS),
+        1 => Some(YEAR_2100_NS + stream.below(DAY_NS)),
         2 => Some(u64::MAX - duration_ns),
         3 => Some(1 + stream.below(1_000_000_000)),
         _ => None,
     };
-    if start_ns.is_none() {
-        span.duration_ns = None;
-    }
-    span.start_ns = start_ns;
+    draft.duration_ns = start_ns.and(draft.duration_ns);
+    draft.start_ns = start_ns;
 }
 
 fn shortened(id: TraceId) -> TraceId {
     // A low half of zero would be no id.
     TraceId::from_halves(0, id.low()).unwrap_or(id)
-}
-
-/// Makes the twins of resources, which do not say whose they are.
-pub(crate) fn nameless(resources: &[Arc<Resource>]) -> Vec<Arc<Resource>> {
-    let without_name = |resource: &Arc<Resource>| {
-        Arc::new(Resource { service_name: None, ..Resource::clone(resource) })
-    };
-    resources.iter().map(without_name).collect()
 }

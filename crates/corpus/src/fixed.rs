@@ -34,7 +34,7 @@ pub(crate) fn log_normal(stream: &mut SplitMix, median: u64, sigma: u32) -> u64 
     let magnitude = NORMAL[(bits >> 58) as usize];
     let above = NORMAL[(bits >> 58) as usize + 1];
     let part = (bits >> 42 & 0xffff) as i64;
-    let normal = magnitude + ((above - magnitude) * part >> 16);
+    let normal = magnitude + (((above - magnitude) * part) >> 16);
     let exponent = normal * i64::from(sigma) / 100;
     times_power(median, if bits & 1 == 0 { exponent } else { -exponent })
 }
@@ -52,7 +52,7 @@ fn times_power(number: u64, exponent: i64) -> u64 {
     let whole = (exponent >> 16).clamp(-40, 40);
     let cell = (exponent >> 10 & 63) as usize;
     let part = (exponent & 1023) as u64;
-    let power = POWERS[cell] + ((POWERS[cell + 1] - POWERS[cell]) * part >> 10);
+    let power = POWERS[cell] + (((POWERS[cell + 1] - POWERS[cell]) * part) >> 10);
     let product = u128::from(number) * u128::from(power);
     let shifted = if whole < 0 { product >> -whole } else { product << whole };
     u64::try_from(shifted >> 30).unwrap_or(u64::MAX)
@@ -69,7 +69,7 @@ const fn log2(number: u64) -> i64 {
     let mut logarithm = whole as i64;
     let mut bit = 0;
     while bit < 16 {
-        power = power * power >> 31;
+        power = (power * power) >> 31;
         let is_two = power >> 32;
         power >>= is_two;
         logarithm = logarithm << 1 | is_two as i64;

@@ -20,13 +20,13 @@
 
 mod corpus;
 mod damage;
+mod draft;
 mod fixed;
 mod flow;
 mod lab;
 mod profile;
 mod random;
 mod requests;
-mod trace;
 mod world;
 
 pub mod otlp;

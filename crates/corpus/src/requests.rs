@@ -11,7 +11,8 @@ use std::sync::Arc;
 use spandrel_model::{Resource, Scope, Span};
 
 use crate::corpus::Corpus;
-use crate::trace::Trace;
+use crate::draft::Draft;
+use crate::profile::Profile;
 
 /// How many spans all services together keep back before the one that waits longest has to send
 /// what it has. The lab's corpus, with 147 instances, has no such limit.
@@ -43,10 +44,13 @@ pub struct Requests {
     /// How many spans are still to be made.
     wanted: u64,
     next_trace: u64,
-    scratch: Trace,
+    scratch: Vec<Draft>,
+    scratch_of_flush: Vec<Draft>,
     under_way: UnderWay,
     buffers: Vec<Buffer>,
     waiting: usize,
+    /// Whether [`WAITING_SPANS_MAX`] holds, and scopes without spans are left out.
+    has_limit: bool,
     /// Emitters in the order in which they began to wait. One that has sent since is passed over.
     turns: VecDeque<(usize, u32)>,
     ready: VecDeque<Request>,
@@ -60,7 +64,7 @@ pub struct Requests {
 struct UnderWay {
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     /// Where the queue's last number points to.
-    places: Vec<Option<(Span<'static>, u32)>>,
+    places: Vec<Option<Draft>>,
     free: Vec<usize>,
     /// How many there have been: of those sent at one instant, the first made goes first.
     count: u64,
@@ -69,8 +73,7 @@ struct UnderWay {
 /// The finished spans of one emitter.
 #[derive(Debug, Default)]
 struct Buffer {
-    scopes: Vec<(Arc<Scope>, Vec<Span<'static>>)>,
-    len: usize,
+    drafts: Vec<Draft>,
     /// How many requests it has sent.
     sent: u32,
 }
@@ -78,18 +81,20 @@ struct Buffer {
 impl Requests {
     pub(crate) fn new(corpus: Corpus, span_count: u64, spans_per_request: usize) -> Self {
         Self {
-            corpus,
             spans_per_request: spans_per_request.max(1),
             wanted: span_count,
             next_trace: 0,
-            scratch: Trace::default(),
+            scratch: Vec::new(),
+            scratch_of_flush: Vec::new(),
             under_way: UnderWay::default(),
             buffers: Vec::new(),
             waiting: 0,
+            has_limit: corpus.profile() != Profile::Lab,
             turns: VecDeque::new(),
             ready: VecDeque::new(),
             clock_ns: 0,
             last: 0,
+            corpus,
         }
     }
 
@@ -102,20 +107,17 @@ impl Requests {
     /// Makes the next trace and lets its spans be sent, now or later.
     fn make_trace(&mut self) {
         let mut trace = std::mem::take(&mut self.scratch);
-        self.corpus.make(self.next_trace, &mut trace);
+        self.corpus.draft(self.next_trace, &mut trace);
+        let is_timed = self.corpus.sent_from_ns(self.next_trace).is_some();
         self.next_trace += 1;
-        self.wanted = self.wanted.saturating_sub(trace.spans.len() as u64);
-        let mut sent_ns = trace.sent_ns.drain(..);
-        for (span, emitter) in trace.spans.drain(..).zip(trace.emitters.drain(..)) {
-            match sent_ns.next() {
-                Some(sent_ns) => self.under_way.add(sent_ns, span, emitter),
-                None => {
-                    let start_ns = span.start_ns.unwrap_or(0);
-                    self.send(start_ns, span, emitter);
-                }
+        self.wanted = self.wanted.saturating_sub(trace.len() as u64);
+        for draft in trace.drain(..) {
+            if is_timed {
+                self.under_way.add(draft);
+            } else {
+                self.send(draft);
             }
         }
-        drop(sent_ns);
         self.scratch = trace;
     }
 
@@ -125,29 +127,28 @@ impl Requests {
             0 => u64::MAX,
             _ => self.corpus.sent_from_ns(self.next_trace).unwrap_or(u64::MAX),
         };
-        while let Some((sent_ns, span, emitter)) = self.under_way.take_before(until_ns) {
-            self.send(sent_ns, span, emitter);
+        while let Some(draft) = self.under_way.take_before(until_ns) {
+            self.send(draft);
         }
     }
 
     /// Puts a span in its emitter's buffer, and makes requests of those that have waited enough.
-    fn send(&mut self, now_ns: u64, span: Span<'static>, emitter: u32) {
-        let emitter = emitter as usize;
+    fn send(&mut self, draft: Draft) {
+        let emitter = draft.emitter as usize;
         if self.buffers.len() <= emitter {
             self.buffers.resize_with(emitter + 1, Buffer::default);
         }
-        self.clock_ns = self.clock_ns.max(now_ns);
+        self.clock_ns = self.clock_ns.max(draft.sent_ns);
         let buffer = &mut self.buffers[emitter];
-        if buffer.len == 0 {
+        if buffer.drafts.is_empty() {
             self.turns.push_back((emitter, buffer.sent));
         }
-        buffer.add(span, self.corpus.constant_scopes());
+        buffer.drafts.push(draft);
         self.waiting += 1;
-        if buffer.len >= self.spans_per_request {
+        if buffer.drafts.len() >= self.spans_per_request {
             self.flush(emitter);
         }
-        let is_limited = self.corpus.constant_scopes().is_empty();
-        while is_limited && self.waiting > WAITING_SPANS_MAX {
+        while self.has_limit && self.waiting > WAITING_SPANS_MAX {
             let Some((emitter, sent)) = self.turns.pop_front() else { break };
             if self.buffers[emitter].sent == sent {
                 self.flush(emitter);
@@ -163,10 +164,32 @@ impl Requests {
         }
     }
 
+    /// Makes a request of all that an emitter holds, unless that is nothing.
     fn flush(&mut self, emitter: usize) {
         let buffer = &mut self.buffers[emitter];
-        self.waiting -= buffer.len;
-        self.ready.extend(buffer.take(self.clock_ns));
+        self.waiting -= buffer.drafts.len();
+        buffer.sent += 1;
+        let mut drafts = std::mem::take(&mut self.scratch_of_flush);
+        std::mem::swap(&mut drafts, &mut buffer.drafts);
+        if !drafts.is_empty() {
+            let request = self.request(&mut drafts);
+            self.ready.push_back(request);
+        }
+        self.scratch_of_flush = drafts;
+    }
+
+    fn request(&self, drafts: &mut Vec<Draft>) -> Request {
+        // Stable: the spans of a scope keep their order.
+        drafts.sort_by_key(|draft| self.corpus.scope_of(draft));
+        let scopes = self.corpus.scopes().iter().enumerate();
+        let in_use = |number| drafts.iter().any(|draft| self.corpus.scope_of(draft) == number);
+        let scopes = scopes
+            .filter(|(number, _)| !self.has_limit || in_use(*number))
+            .map(|(_, scope)| Arc::clone(scope))
+            .collect();
+        let spans: Vec<_> = drafts.drain(..).map(|draft| self.corpus.write(draft)).collect();
+        let resource = Arc::clone(&spans[0].resource);
+        Request { resource, scopes, spans, sent_ns: self.clock_ns }
     }
 }
 
@@ -192,54 +215,24 @@ impl Iterator for Requests {
 }
 
 impl UnderWay {
-    fn add(&mut self, sent_ns: u64, span: Span<'static>, emitter: u32) {
+    fn add(&mut self, draft: Draft) {
         let place = self.free.pop().unwrap_or(self.places.len());
-        if place == self.places.len() {
-            self.places.push(Some((span, emitter)));
-        } else {
-            self.places[place] = Some((span, emitter));
-        }
-        self.queue.push(Reverse((sent_ns, self.count, place)));
+        self.queue.push(Reverse((draft.sent_ns, self.count, place)));
         self.count += 1;
+        if place == self.places.len() {
+            self.places.push(Some(draft));
+        } else {
+            self.places[place] = Some(draft);
+        }
     }
 
-    fn take_before(&mut self, until_ns: u64) -> Option<(u64, Span<'static>, u32)> {
+    fn take_before(&mut self, until_ns: u64) -> Option<Draft> {
         let &Reverse((sent_ns, _, place)) = self.queue.peek()?;
         if sent_ns >= until_ns {
             return None;
         }
         self.queue.pop();
         self.free.push(place);
-        let (span, emitter) = self.places[place].take()?;
-        Some((sent_ns, span, emitter))
-    }
-}
-
-impl Buffer {
-    fn add(&mut self, span: Span<'static>, constant_scopes: &[Arc<Scope>]) {
-        if self.scopes.is_empty() {
-            self.scopes.extend(constant_scopes.iter().map(|scope| (Arc::clone(scope), Vec::new())));
-        }
-        let scope = span.scope.as_ref().expect("every span that is made here has a scope");
-        let known = self.scopes.iter().position(|(known, _)| Arc::ptr_eq(known, scope));
-        let at = known.unwrap_or_else(|| {
-            self.scopes.push((Arc::clone(scope), Vec::new()));
-            self.scopes.len() - 1
-        });
-        self.scopes[at].1.push(span);
-        self.len += 1;
-    }
-
-    /// Makes a request of all spans, unless there are none.
-    fn take(&mut self, sent_ns: u64) -> Option<Request> {
-        let mut spans = Vec::with_capacity(std::mem::take(&mut self.len));
-        let mut scopes = Vec::with_capacity(self.scopes.len());
-        for (scope, mut of_scope) in self.scopes.drain(..) {
-            spans.append(&mut of_scope);
-            scopes.push(scope);
-        }
-        self.sent += 1;
-        let resource = Arc::clone(&spans.first()?.resource);
-        Some(Request { resource, scopes, spans, sent_ns })
+        self.places[place].take()
     }
 }

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use spandrel_model::{Attribute, Event};
 
-use super::times::Timing;
 use super::values::prose;
 use crate::random::SplitMix;
 use crate::world::{Role, WORDS};
@@ -29,31 +28,39 @@ const NEW_PPM: u32 = 150_000;
 /// Of a million spans, how many have at least one, two and three log lines: Poisson with 0.3.
 const AT_LEAST: [u64; 3] = [259_182, 36_936, 3_600];
 
+/// The times of a span, by the clock of its process.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub(super) start_ns: u64,
+    pub(super) duration_ns: u64,
+}
+
 /// Writes the events of a span.
 pub(super) fn write(
     role: Role,
-    timing: &Timing,
+    times: Times,
+    is_error: bool,
     stream: &mut SplitMix,
     out: &mut Vec<Event<'static>>,
 ) {
     if role == Role::HttpClient && stream.chance(TOLD_PPM) {
         let steps = if stream.chance(NEW_PPM) { &CONNECTED[..] } else { &REUSED };
         let count = steps.len() as u64 + 1;
-        let at = |index: usize| timing.start_ns + timing.duration_ns / count * (index as u64 + 1);
+        let at = |index: usize| times.start_ns + times.duration_ns / count * (index as u64 + 1);
         out.extend(steps.iter().enumerate().map(|(index, step)| Event::new(at(index), *step)));
     }
     let point = stream.below(1_000_000);
     let lines = AT_LEAST.iter().filter(|ppm| point < **ppm).count();
     for _ in 0..lines {
-        out.push(log_line(timing, stream));
+        out.push(log_line(times, stream));
     }
-    if timing.is_error {
-        out.push(exception(timing, stream));
+    if is_error {
+        out.push(exception(times, stream));
     }
 }
 
-fn log_line(timing: &Timing, stream: &mut SplitMix) -> Event<'static> {
-    let time_ns = timing.start_ns + stream.below(timing.duration_ns);
+fn log_line(times: Times, stream: &mut SplitMix) -> Event<'static> {
+    let time_ns = times.start_ns + stream.below(times.duration_ns);
     let mut event = Event::new(time_ns, "log");
     let level = *stream.choose(&["info", "info", "debug", "warn"]);
     event.attributes =
@@ -61,7 +68,7 @@ fn log_line(timing: &Timing, stream: &mut SplitMix) -> Event<'static> {
     event
 }
 
-fn exception(timing: &Timing, stream: &mut SplitMix) -> Event<'static> {
+fn exception(times: Times, stream: &mut SplitMix) -> Event<'static> {
     let kinds = ["java.io.IOException", "TimeoutError", "sql.ErrNoRows", "IllegalStateException"];
     let kind = *stream.choose(&kinds);
     let message = prose(stream, 40);
@@ -76,8 +83,8 @@ fn exception(timing: &Timing, stream: &mut SplitMix) -> Event<'static> {
             stream.below(900)
         );
     }
-    let end_ns = timing.start_ns + timing.duration_ns;
-    let mut event = Event::new(end_ns - timing.duration_ns.min(1_000), "exception");
+    let end_ns = times.start_ns + times.duration_ns;
+    let mut event = Event::new(end_ns - times.duration_ns.min(1_000), "exception");
     event.attributes = vec![
         Attribute::new("exception.type", kind),
         Attribute::new("exception.message", message),

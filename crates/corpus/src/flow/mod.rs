@@ -12,14 +12,15 @@ mod values;
 
 use std::sync::Arc;
 
-use spandrel_model::{Resource, SpanId, TraceId};
+use spandrel_model::{Resource, Scope, Span, SpanId, TraceId};
 
 use self::fill::Identity;
+pub(crate) use self::fill::Seed;
 use self::plan::Plan;
 use crate::damage::Damage;
+use crate::draft::Draft;
 use crate::profile::Profile;
 use crate::random::{SplitMix, mix};
-use crate::trace::Trace;
 use crate::world::{MESH, SHOP, World};
 
 /// When the first trace starts at the earliest.
@@ -62,13 +63,23 @@ impl Flow {
         Self { profile, seed: mix(seed) ^ mix(profile.number()), damage, world }
     }
 
-    /// The resources of all emitters, in the order of their numbers.
+    /// Returns the resources of all emitters, in the order of their numbers.
     pub(crate) fn emitters(&self) -> Vec<Arc<Resource>> {
         self.world.instances.iter().map(|instance| Arc::clone(&instance.resource)).collect()
     }
 
-    /// Makes trace `index`.
-    pub(crate) fn trace(&self, index: u64, out: &mut Trace) {
+    /// Returns the scopes that there are.
+    pub(crate) fn scopes(&self) -> &[Arc<Scope>] {
+        &self.world.scopes
+    }
+
+    /// Returns which of [`Self::scopes`] a span has.
+    pub(crate) fn scope_of(&self, seed: &Seed) -> usize {
+        fill::scope_of(self.world, seed)
+    }
+
+    /// Decides the spans of trace `index`.
+    pub(crate) fn draft(&self, index: u64, out: &mut Vec<Draft>) {
         let mut plan = Plan::default();
         self.plan(index, &mut plan);
         let identity = Identity {
@@ -78,7 +89,12 @@ impl Flow {
             start_ns: self.start_ns(index),
         };
         let stream = SplitMix::keyed(self.seed, CONTENT, index);
-        fill::fill(self.world, &plan, identity, stream, out);
+        fill::draft(self.world, &plan, &identity, stream, out);
+    }
+
+    /// Writes a span out, except what its draft says.
+    pub(crate) fn write(&self, seed: &Seed, ids: (TraceId, SpanId)) -> Span<'static> {
+        fill::write(self.world, seed, ids)
     }
 
     /// Returns before which instant no trace from `index` on starts.

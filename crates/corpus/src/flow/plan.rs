@@ -62,6 +62,13 @@ impl Plan {
     }
 }
 
+/// How many spans a service makes at most that calls no other, besides the one that it answers
+/// with, unless the whole trace is its own.
+const LEAF_SPANS_MAX: u32 = 7;
+
+/// Traces of more spans than this are never those of one service.
+const ALONE_SPANS_MAX: u32 = 8;
+
 /// What a service does to answer.
 #[derive(Clone, Copy)]
 enum Deed {
@@ -93,7 +100,8 @@ pub(super) fn ask_mesh(world: &World, stream: &mut SplitMix, size: Option<u32>, 
     };
     // The shape is drawn from a stream that all traces of this beginning, size and variant share.
     let mut shape = SplitMix::keyed(u64::from(template), variant, u64::from(size));
-    let depth_max = DEPTHS.draw(&mut shape);
+    let depth_min = if size > ALONE_SPANS_MAX { 2 } else { 1 };
+    let depth_max = DEPTHS.draw(&mut shape).max(depth_min);
     let step = out.add_arrival(NONE, template);
     let mut waiting = vec![Work { step, service: entry as u32, budget: size - 1, depth: 1 }];
     while let Some(work) = waiting.pop() {
@@ -115,6 +123,9 @@ fn do_work(
     work: &Work,
     (waiting, out): (&mut Vec<Work>, &mut Plan),
 ) {
+    let calls_on = |service: u32| {
+        work.depth + 1 < depth_max && !world.services[service as usize].calls.is_empty()
+    };
     let mut left = work.budget;
     let mut last = None;
     while left > 0 {
@@ -138,10 +149,10 @@ fn do_work(
                 let receiver = world.templates[template as usize].counterpart;
                 if let Some(received) = receiver.filter(|_| left > 0) {
                     left -= 1;
-                    let share = share_of(stream, left);
-                    left -= share;
                     let step = out.add_arrival(sent, received);
                     let service = world.templates[received as usize].service;
+                    let share = share_of(stream, left, calls_on(service));
+                    left -= share;
                     waiting.push(Work { step, service, budget: share, depth: work.depth + 1 });
                 }
             }
@@ -151,21 +162,23 @@ fn do_work(
                 let asking = out.add(inner(asked));
                 let step = out.add_arrival(asking, answer);
                 left -= 1;
-                let share = share_of(stream, left);
-                left -= share;
                 let service = template.service;
+                let share = share_of(stream, left, calls_on(service));
+                left -= share;
                 waiting.push(Work { step, service, budget: share, depth: work.depth + 1 });
             }
         }
     }
 }
 
-/// Draws how much of a budget goes to a call: as likely little as much.
-fn share_of(stream: &mut SplitMix, budget: u32) -> u32 {
+/// Draws how much of a budget goes to a service: as likely little as much. One that calls no
+/// other gets little, so that large traces are wide by calls and not by statements.
+fn share_of(stream: &mut SplitMix, budget: u32, can_call: bool) -> u32 {
     if budget == 0 {
         return 0;
     }
-    (stream.doubling(budget.ilog2() + 1) as u32).min(budget)
+    let limit = if can_call { budget } else { budget.min(LEAF_SPANS_MAX) };
+    (stream.doubling(limit.ilog2() + 1) as u32).min(limit)
 }
 
 fn draw_deed(world: &World, stream: &mut SplitMix, service: u32, can_call: bool) -> Deed {
@@ -185,9 +198,9 @@ fn draw_deed(world: &World, stream: &mut SplitMix, service: u32, can_call: bool)
     Deed::Internal(service.internals[low_index(stream, service.internals.len())])
 }
 
-/// Draws an index of which low ones are much more likely: the least of three.
+/// Draws an index of which low ones are likelier: the lower of two.
 fn low_index(stream: &mut SplitMix, len: usize) -> usize {
-    stream.index(len).min(stream.index(len)).min(stream.index(len))
+    stream.index(len).min(stream.index(len))
 }
 
 /// Plans a visit to the shop.

@@ -123,7 +123,7 @@ pub(super) fn prose(stream: &mut SplitMix, len: usize) -> String {
         let mut bits = stream.next();
         let number = bits >> 56;
         for _ in 0..7 {
-            out.push_str(WORDS[(bits as usize & 0xff) * WORDS.len() >> 8]);
+            out.push_str(WORDS[((bits as usize & 0xff) * WORDS.len()) >> 8]);
             out.push(' ');
             bits >>= 8;
         }

@@ -9,7 +9,7 @@ use spandrel_model::{Attribute, Event, Span, SpanId, SpanKind, StatusCode, Trace
 
 use super::draws::Draws;
 use super::world::{ENTRIES, Instance, Operation, Service, THINGS, World};
-use crate::trace::{FLAGS, Trace};
+use crate::draft::FLAGS;
 
 /// How deep services call each other.
 const DEPTH_MAX: usize = 12;
@@ -35,8 +35,15 @@ const USER_AGENTS: [&str; 12] = [
     "kube-probe/1.29",
 ];
 
+/// The spans of a trace, and the number of the instance that sends each.
+#[derive(Debug, Default)]
+pub(super) struct Grown {
+    pub(super) spans: Vec<Span<'static>>,
+    pub(super) emitters: Vec<u32>,
+}
+
 /// Makes the trace that starts at `now_ns`; the gap before it has been drawn already.
-pub(super) fn trace(world: &World, mut draws: Draws, now_ns: u64, out: &mut Trace) {
+pub(super) fn trace(world: &World, mut draws: Draws, now_ns: u64, out: &mut Grown) {
     let budget = (draws.log_normal(12.0, 1.354) as usize).clamp(1, SPANS_MAX);
     let (high, low) = (draws.next(), draws.next());
     let trace_id = TraceId::from_halves(high, low).expect("128 bits of chance are not all zero");
@@ -52,7 +59,7 @@ struct Grower<'w, 'o> {
     trace_id: TraceId,
     /// The service of every span.
     services: Vec<usize>,
-    out: &'o mut Trace,
+    out: &'o mut Grown,
 }
 
 /// A request that reaches a service.
@@ -408,7 +415,8 @@ impl<'w> Grower<'w, '_> {
 
     fn push(&mut self, work: &Work<'w>, span: Span<'static>) {
         self.services.push(work.number);
-        self.out.push(span, work.instance.emitter);
+        self.out.spans.push(span);
+        self.out.emitters.push(work.instance.emitter);
     }
 
     /// Adds events to the spans from `first` on: to failed ones the exception, to some others of

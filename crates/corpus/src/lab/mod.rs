@@ -16,9 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use spandrel_model::{Resource, Scope};
 
 use self::draws::Draws;
+use self::grow::Grown;
 use self::world::World;
+use crate::draft::{Body, Draft};
 use crate::random::SplitMix;
-use crate::trace::Trace;
 
 /// The start of the first trace is a little later than this.
 const EPOCH_NS: u64 = 1_750_000_000_000_000_000;
@@ -43,12 +44,12 @@ impl Lab {
         Self { world, seeds: draws.into_stream(), clock_ns: Mutex::new(vec![EPOCH_NS]) }
     }
 
-    /// The two scopes, in the order in which every request has them.
+    /// Returns the two scopes, in the order in which every request has them.
     pub(crate) fn scopes(&self) -> &[Arc<Scope>] {
         &self.world.scopes
     }
 
-    /// The resources of all emitters, in the order of their numbers.
+    /// Returns the resources of all emitters, in the order of their numbers.
     pub(crate) fn emitters(&self) -> Vec<Arc<Resource>> {
         let instances = self.world.services.iter().flat_map(|service| &service.instances);
         instances.map(|instance| Arc::clone(&instance.resource)).collect()
@@ -59,10 +60,21 @@ impl Lab {
     /// A trace starts some time after the one before it, so its start is a sum over all traces
     /// before; what a trace adds is the first thing drawn from its own seed, which makes the sum
     /// cheap (about 20 ns a trace, once).
-    pub(crate) fn trace(&self, index: u64, out: &mut Trace) {
+    pub(crate) fn trace(&self, index: u64, out: &mut Vec<Draft>) {
         let mut draws = self.draws_of(index);
         let now_ns = self.clock_before(index) + gap_ns(&mut draws);
-        grow::trace(&self.world, draws, now_ns, out);
+        let mut grown = Grown::default();
+        grow::trace(&self.world, draws, now_ns, &mut grown);
+        out.extend(grown.spans.into_iter().zip(grown.emitters).map(|(span, emitter)| Draft {
+            trace_id: span.trace_id,
+            span_id: span.span_id,
+            parent_id: span.parent_id,
+            start_ns: span.start_ns,
+            duration_ns: span.duration_ns,
+            emitter,
+            sent_ns: now_ns,
+            body: Body::Span(Box::new(span)),
+        }));
     }
 
     fn draws_of(&self, index: u64) -> Draws {

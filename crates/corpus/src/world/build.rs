@@ -210,15 +210,30 @@ fn pool(number: u64, stream: &mut SplitMix) -> Vec<String> {
 
 /// Returns the attributes that the semantic conventions name for a role, the common ones first.
 fn conventional(role: Role, name: &str, host: &str) -> Vec<AttributeSpec> {
-    let texts =
-        |choices: &[&str]| Values::Texts(choices.iter().map(|&text| text.to_owned()).collect());
     let (first, rest) = name.split_once(' ').unwrap_or((name, name));
-    let listed: Vec<(&str, Values)> = match role {
-        Role::HttpServer => vec![
-            ("http.request.method", texts(&[first])),
+    let listed = match role {
+        Role::HttpServer | Role::HttpClient => of_http(role, first, rest, host),
+        _ => of_others(role, name, (first, rest), host),
+    };
+    let always = |(key, values): (&str, Values)| AttributeSpec {
+        key: key.to_owned(),
+        presence_ppm: 1_000_000,
+        values,
+    };
+    listed.into_iter().map(always).collect()
+}
+
+fn texts(choices: &[&str]) -> Values {
+    Values::Texts(choices.iter().map(|&text| text.to_owned()).collect())
+}
+
+fn of_http(role: Role, method: &str, route: &str, host: &str) -> Vec<(&'static str, Values)> {
+    if role == Role::HttpServer {
+        return vec![
+            ("http.request.method", texts(&[method])),
             ("http.response.status_code", Values::HttpStatus),
-            ("http.route", texts(&[rest])),
-            ("url.path", Values::Path(rest.to_owned())),
+            ("http.route", texts(&[route])),
+            ("url.path", Values::Path(route.to_owned())),
             (
                 "user_agent.original",
                 texts(&[
@@ -231,16 +246,26 @@ fn conventional(role: Role, name: &str, host: &str) -> Vec<AttributeSpec> {
             ("http.response.body.size", Values::Number { median: 900, sigma: 150 }),
             ("enduser.id", Values::User("user-")),
             ("url.scheme", texts(&["https", "http"])),
-        ],
-        Role::HttpClient => vec![
-            ("http.request.method", texts(&[first])),
-            ("http.response.status_code", Values::HttpStatus),
-            ("server.address", texts(&[host])),
-            ("url.full", Values::Path(format!("http://{host}:8080{rest}"))),
-            ("server.port", Values::Ints(vec![8080])),
-            ("http.response.body.size", Values::Number { median: 900, sigma: 150 }),
-            ("network.protocol.version", texts(&["1.1", "2"])),
-        ],
+        ];
+    }
+    vec![
+        ("http.request.method", texts(&[method])),
+        ("http.response.status_code", Values::HttpStatus),
+        ("server.address", texts(&[host])),
+        ("url.full", Values::Path(format!("http://{host}:8080{route}"))),
+        ("server.port", Values::Ints(vec![8080])),
+        ("http.response.body.size", Values::Number { median: 900, sigma: 150 }),
+        ("network.protocol.version", texts(&["1.1", "2"])),
+    ]
+}
+
+fn of_others(
+    role: Role,
+    name: &str,
+    (first, rest): (&str, &str),
+    host: &str,
+) -> Vec<(&'static str, Values)> {
+    match role {
         Role::RpcServer | Role::RpcClient => vec![
             ("rpc.system", texts(&["grpc"])),
             ("rpc.method", texts(&[name])),
@@ -269,16 +294,10 @@ fn conventional(role: Role, name: &str, host: &str) -> Vec<AttributeSpec> {
             ),
             ("messaging.message.body.size", Values::Number { median: 600, sigma: 100 }),
         ],
-        Role::Internal => vec![
+        _ => vec![
             ("code.function.name", texts(&[name])),
             ("thread.id", Values::Number { median: 30, sigma: 80 }),
             ("code.line.number", Values::Ints(vec![40 + name.len() as i64 * 7])),
         ],
-    };
-    let always = |(key, values): (&str, Values)| AttributeSpec {
-        key: key.to_owned(),
-        presence_ppm: 1_000_000,
-        values,
-    };
-    listed.into_iter().map(always).collect()
+    }
 }

@@ -1,8 +1,8 @@
 //! Two hundred services in six tiers, who call those below them.
 //!
 //! The proportions follow published studies of large installations (Meta's, Alibaba's): few
-//! services are called by most, most have few operations, one has ten thousand. Instances are a
-//! tenth of theirs, so that in a corpus of some millions an instance fills a request.
+//! services are called by most, most have few operations, one has ten thousand. Instances are far
+//! fewer than theirs, so that in a corpus of some millions an instance fills a request.
 
 use super::build::Builder;
 use super::words::{ASPECTS, SUBJECTS, SUFFIXES, VERBS};
@@ -26,7 +26,7 @@ const OFFENDER_OPERATIONS: u64 = 10_000;
 const OFFENDER_SETS: u64 = 8;
 
 static INSTANCES: Quantiles<4> =
-    Quantiles::new([(0, 1), (500_000, 3), (900_000, 16), (1_000_000, 64)]);
+    Quantiles::new([(0, 1), (500_000, 2), (900_000, 6), (1_000_000, 20)]);
 static FAN_OUT: Quantiles<5> =
     Quantiles::new([(0, 1), (500_000, 4), (900_000, 13), (990_000, 93), (1_000_000, 100)]);
 static OPERATIONS: Quantiles<6> = Quantiles::new([
@@ -66,7 +66,9 @@ fn add_answers(builder: &mut Builder, service: u32) {
     };
     // Every third service is called by gRPC.
     let (server, client) = match service {
-        _ if service < ENTRIES || service % 3 != 0 => (Role::HttpServer, Role::HttpClient),
+        _ if service < ENTRIES || !service.is_multiple_of(3) => {
+            (Role::HttpServer, Role::HttpClient)
+        }
         _ => (Role::RpcServer, Role::RpcClient),
     };
     let mut shared = Vec::new();
@@ -135,14 +137,15 @@ fn add_messages(builder: &mut Builder, service: u32) {
 
 /// Draws who calls whom: the more callers a service has, the likelier it is called by the next.
 fn add_calls(builder: &mut Builder) {
-    let mut called: Vec<u32> = Vec::new();
+    // The one with very many operations is popular, or nobody would see them.
+    let mut called = vec![OFFENDER; 8];
     for caller in 0..LEAVES_FROM {
         let first = below(caller);
         let count = FAN_OUT.draw(&mut builder.stream);
         let mut calls: Vec<u32> = Vec::new();
         for _ in 0..count {
             let fresh = first + builder.stream.below(u64::from(SERVICES - first)) as u32;
-            let is_popular = !called.is_empty() && builder.stream.chance(700_000);
+            let is_popular = builder.stream.chance(700_000);
             let known = if is_popular { *builder.stream.choose(&called) } else { fresh };
             let target = if known >= first { known } else { fresh };
             if !calls.contains(&target) {
