@@ -17,7 +17,6 @@ pub(crate) enum Wire<'a> {
     /// Eight bytes.
     Fixed64(u64),
     /// Four bytes.
-    #[expect(dead_code, reason = "Zipkin's schema has no such field, OpenTelemetry's has")]
     Fixed32(u32),
     /// Text, bytes or a message.
     Bytes(Reader<'a>),
@@ -27,18 +26,19 @@ pub(crate) enum Wire<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
-    offset: usize,
+    /// Where in the whole body the message ends: what is read need not be counted.
+    end: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
     pub(crate) fn new(input: &'a [u8]) -> Self {
-        Self { rest: input, offset: 0 }
+        Self { rest: input, end: input.len() }
     }
 
     /// How many bytes of the whole body were read.
     pub(crate) fn offset(&self) -> usize {
-        self.offset
+        self.end - self.rest.len()
     }
 
     /// Returns what is not read yet.
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
     /// Returns what is not read yet as text.
     pub(crate) fn text(&self) -> Result<&'a str, DecodeError> {
         std::str::from_utf8(self.rest).map_err(|error| {
-            DecodeError::at(self.offset + error.valid_up_to(), "a text is not UTF-8")
+            DecodeError::at(self.offset() + error.valid_up_to(), "a text is not UTF-8")
         })
     }
 
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn field(&mut self) -> Result<Option<(u32, Wire<'a>)>, DecodeError> {
         while !self.rest.is_empty() {
-            let offset = self.offset;
+            let offset = self.offset();
             let (number, wire_type) = self.tag()?;
             match wire_type {
                 3 => self.skip_group(number)?,
@@ -70,12 +70,12 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn tag(&mut self) -> Result<(u32, u8), DecodeError> {
-        let offset = self.offset;
+        let offset = self.offset();
         let tag = self.varint()?;
         let wire_type = (tag & 7) as u8;
         match u32::try_from(tag >> 3) {
             Ok(number @ 1..=0x1fff_ffff) => Ok((number, wire_type)),
-            _ => Err(DecodeError::at(offset, format!("{} is no field number", tag >> 3))),
+            _ => Err(no_field_number(tag >> 3, offset)),
         }
     }
 
@@ -87,12 +87,11 @@ impl<'a> Reader<'a> {
             2 => {
                 let announced = self.varint()?;
                 let len = usize::try_from(announced).unwrap_or(usize::MAX);
-                let start = self.offset;
                 let rest = self.take(len)?;
-                Ok(Wire::Bytes(Reader { rest, offset: start }))
+                Ok(Wire::Bytes(Reader { rest, end: self.offset() }))
             }
             5 => self.array().map(|bytes| Wire::Fixed32(u32::from_le_bytes(bytes))),
-            other => Err(DecodeError::at(offset, format!("{other} is no wire type of protobuf"))),
+            other => Err(no_wire_type(other, offset)),
         }
     }
 
@@ -102,7 +101,7 @@ impl<'a> Reader<'a> {
         open[0] = number;
         let mut depth = 1;
         while depth > 0 {
-            let offset = self.offset;
+            let offset = self.offset();
             let (number, wire_type) = self.tag()?;
             match wire_type {
                 3 if depth == GROUP_DEPTH_MAX => {
@@ -127,7 +126,6 @@ impl<'a> Reader<'a> {
         match self.rest {
             [byte @ 0..=0x7f, rest @ ..] => {
                 self.rest = rest;
-                self.offset += 1;
                 Ok(u64::from(*byte))
             }
             _ => self.long_varint(),
@@ -135,7 +133,7 @@ impl<'a> Reader<'a> {
     }
 
     fn long_varint(&mut self) -> Result<u64, DecodeError> {
-        let offset = self.offset;
+        let offset = self.offset();
         let mut value = 0;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
             // The tenth byte has room for the last bit alone.
@@ -145,7 +143,6 @@ impl<'a> Reader<'a> {
             value |= u64::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
                 self.rest = &self.rest[index + 1..];
-                self.offset += index + 1;
                 return Ok(value);
             }
         }
@@ -157,9 +154,13 @@ impl<'a> Reader<'a> {
         Err(DecodeError::at(offset, message))
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let bytes = self.take(N)?;
-        Ok(bytes.try_into().expect("as many bytes were taken"))
+        let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
+            return Err(self.truncated(N));
+        };
+        self.rest = rest;
+        Ok(*taken)
     }
 
     #[inline]
@@ -168,7 +169,6 @@ impl<'a> Reader<'a> {
             return Err(self.truncated(len));
         };
         self.rest = rest;
-        self.offset += len;
         Ok(taken)
     }
 
@@ -177,24 +177,44 @@ impl<'a> Reader<'a> {
         let remaining = self.rest.len();
         // Zipkin's words.
         let message = format!("Truncated: length {len} > bytes remaining {remaining}");
-        DecodeError::at(self.offset, message)
+        DecodeError::at(self.offset(), message)
     }
+}
+
+#[cold]
+fn no_field_number(number: u64, offset: usize) -> DecodeError {
+    DecodeError::at(offset, format!("{number} is no field number"))
+}
+
+#[cold]
+fn no_wire_type(wire_type: u8, offset: usize) -> DecodeError {
+    DecodeError::at(offset, format!("{wire_type} is no wire type of protobuf"))
 }
 
 /// Appends a field that is a varint; zero, the default, is left out.
 pub(crate) fn write_varint_field(out: &mut Vec<u8>, number: u32, value: u64) {
     if value != 0 {
-        write_tag(out, number, 0);
-        write_varint(out, value);
+        write_oneof_varint_field(out, number, value);
     }
+}
+
+/// Appends a field that is a varint and one of several, where zero is not left out.
+pub(crate) fn write_oneof_varint_field(out: &mut Vec<u8>, number: u32, value: u64) {
+    write_tag(out, number, 0);
+    write_varint(out, value);
 }
 
 /// Appends a field of eight bytes; zero, the default, is left out.
 pub(crate) fn write_fixed64_field(out: &mut Vec<u8>, number: u32, value: u64) {
     if value != 0 {
-        write_tag(out, number, 1);
-        out.extend_from_slice(&value.to_le_bytes());
+        write_oneof_fixed64_field(out, number, value);
     }
+}
+
+/// Appends a field of eight bytes that is one of several, where zero is not left out.
+pub(crate) fn write_oneof_fixed64_field(out: &mut Vec<u8>, number: u32, value: u64) {
+    write_tag(out, number, 1);
+    out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// Appends a field of text, bytes or an encoded message.
@@ -202,6 +222,44 @@ pub(crate) fn write_bytes_field(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     write_tag(out, number, 2);
     write_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
+}
+
+/// Appends a field of four bytes; zero, the default, is left out.
+pub(crate) fn write_fixed32_field(out: &mut Vec<u8>, number: u32, value: u32) {
+    if value != 0 {
+        write_tag(out, number, 5);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Appends a field of text; an empty one, the default, is left out.
+pub(crate) fn write_text_field(out: &mut Vec<u8>, number: u32, text: &str) {
+    if !text.is_empty() {
+        write_bytes_field(out, number, text.as_bytes());
+    }
+}
+
+/// Appends a field that is a message, whose fields `write` appends.
+///
+/// The length stands before what it counts: room for a length of one byte is left, and where it
+/// needs more, the message moves up.
+pub(crate) fn write_message_field(
+    out: &mut Vec<u8>,
+    number: u32,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
+    write_tag(out, number, 2);
+    let start = out.len() + 1;
+    out.push(0);
+    write(out);
+    let len = out.len() - start;
+    if let Ok(len @ 0..0x80) = u8::try_from(len) {
+        out[start - 1] = len;
+        return;
+    }
+    let mut prefix = Vec::with_capacity(10);
+    write_varint(&mut prefix, len as u64);
+    out.splice(start - 1..start, prefix);
 }
 
 fn write_tag(out: &mut Vec<u8>, number: u32, wire_type: u64) {

@@ -10,7 +10,9 @@ use spandrel_model::{Attribute, Endpoint, Event, Span, SpanId, SpanKind, TraceId
 
 use super::fold::{self, Folded, FoldedEndpoint};
 use super::scratch::{Resources, clear, duration_ns, empty_span, port, start_ns};
-use crate::protobuf::{Reader, Wire, write_bytes_field, write_fixed64_field, write_varint_field};
+use crate::protobuf::{
+    Reader, Wire, write_bytes_field, write_fixed64_field, write_text_field, write_varint_field,
+};
 use crate::{DecodeError, SpanSink};
 
 /// Decodes a list and returns how many spans reached the sink.
@@ -192,7 +194,7 @@ fn write_span(folded: &Folded<'_>, out: &mut Vec<u8>, part: &mut Vec<u8>) {
     }
     write_bytes_field(out, 3, &span.span_id.get().to_be_bytes());
     write_varint_field(out, 4, fold::kind(span.kind).map_or(0, |(_, number)| number));
-    write_text(out, 5, &folded.name);
+    write_text_field(out, 5, &folded.name);
     write_fixed64_field(out, 6, folded.timestamp_us);
     write_varint_field(out, 7, folded.duration_us);
     for (number, endpoint) in [(8, &folded.local), (9, &folded.remote)] {
@@ -218,15 +220,8 @@ fn write_span(folded: &Folded<'_>, out: &mut Vec<u8>, part: &mut Vec<u8>) {
     write_varint_field(out, 13, u64::from(folded.is_shared));
 }
 
-/// Writes a text; an empty one, the default, is left out.
-fn write_text(out: &mut Vec<u8>, number: u32, text: &str) {
-    if !text.is_empty() {
-        write_bytes_field(out, number, text.as_bytes());
-    }
-}
-
 fn write_endpoint(endpoint: &FoldedEndpoint<'_>, out: &mut Vec<u8>) {
-    write_text(out, 1, endpoint.service_name.as_deref().unwrap_or_default());
+    write_text_field(out, 1, endpoint.service_name.as_deref().unwrap_or_default());
     if let Some(ipv4) = endpoint.address.ipv4 {
         write_bytes_field(out, 2, &ipv4.octets());
     }
