@@ -37,6 +37,7 @@ mod json_value;
 mod json_writer;
 mod proto;
 mod proto_writer;
+mod tags;
 
 use std::sync::Arc;
 

@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use spandrel_model::{Attribute, Resource, Scope, Span, SpanId, Status, TraceId, Value};
+use spandrel_model::{Attribute, Resource, Scope, SpanId, Status, TraceId, Value};
 
 use super::intake::{Fault, Ids, Intake, kind_of, status_of};
-use super::{Decoded, VALUE_DEPTH_MAX};
+use super::{Decoded, VALUE_DEPTH_MAX, tags};
 use crate::DecodeError;
-use crate::protobuf::{Reader, Wire};
+use crate::protobuf::{Malformed, Reader};
 
 /// Decodes a request.
 pub(super) fn decode<'a>(
@@ -18,9 +18,10 @@ pub(super) fn decode<'a>(
     mut intake: Intake<'_, 'a>,
 ) -> Result<Decoded, DecodeError> {
     let mut request = Reader::new(body);
-    while let Some(field) = request.field()? {
-        if let (1, Wire::Bytes(message)) = field {
-            read_resource_spans(message, &mut intake)?;
+    while let Some(tag) = request.tag()? {
+        match tag {
+            tags::request::RESOURCE_SPANS => read_resource_spans(request.message()?, &mut intake)?,
+            _ => request.skip(tag)?,
         }
     }
     Ok(intake.into_decoded())
@@ -30,17 +31,20 @@ fn read_resource_spans<'a>(
     mut message: Reader<'a>,
     intake: &mut Intake<'_, 'a>,
 ) -> Result<(), DecodeError> {
+    use tags::resource_spans::{RESOURCE, SCOPE_SPANS};
     let (mut resource, mut fault) = (Resource::default(), Fault::default());
     let mut fields = message.clone();
-    while let Some(field) = fields.field()? {
-        if let (1, Wire::Bytes(message)) = field {
-            read_resource(message, &mut resource, &mut fault)?;
+    while let Some(tag) = fields.tag()? {
+        match tag {
+            RESOURCE => read_resource(fields.message()?, &mut resource, &mut fault)?,
+            _ => fields.skip(tag)?,
         }
     }
     intake.set_resource(resource, fault);
-    while let Some(field) = message.field()? {
-        if let (2, Wire::Bytes(message)) = field {
-            read_scope_spans(message, intake)?;
+    while let Some(tag) = message.tag()? {
+        match tag {
+            SCOPE_SPANS => read_scope_spans(message.message()?, intake)?,
+            _ => message.skip(tag)?,
         }
     }
     Ok(())
@@ -50,17 +54,19 @@ fn read_resource(
     mut message: Reader<'_>,
     resource: &mut Resource,
     fault: &mut Fault,
-) -> Result<(), DecodeError> {
-    while let Some(field) = message.field()? {
-        match field {
-            (1, Wire::Bytes(message)) => {
-                let attribute = read_attribute(message, VALUE_DEPTH_MAX, fault)?;
-                resource.attributes.push(attribute.into_owned());
+) -> Result<(), Malformed> {
+    use tags::resource::{ATTRIBUTES, DROPPED_ATTRIBUTES};
+    let mut attributes = Vec::new();
+    while let Some(tag) = message.tag()? {
+        match tag {
+            ATTRIBUTES => {
+                read_attribute(message.message()?, &mut attributes, VALUE_DEPTH_MAX, fault)?;
             }
-            (2, Wire::Varint(count)) => resource.dropped_attributes = low_half(count),
-            _ => {}
+            DROPPED_ATTRIBUTES => resource.dropped_attributes = low_half(message.varint()?),
+            _ => message.skip(tag)?,
         }
     }
+    resource.attributes.extend(attributes.into_iter().map(Attribute::into_owned));
     Ok(())
 }
 
@@ -68,17 +74,24 @@ fn read_scope_spans<'a>(
     mut message: Reader<'a>,
     intake: &mut Intake<'_, 'a>,
 ) -> Result<(), DecodeError> {
+    use tags::scope_spans::{SCOPE, SPANS};
     let (mut scope, mut fault) = (None, Fault::default());
     let mut fields = message.clone();
-    while let Some(field) = fields.field()? {
-        if let (1, Wire::Bytes(message)) = field {
-            read_scope(message, scope.get_or_insert_default(), &mut fault)?;
+    while let Some(tag) = fields.tag()? {
+        match tag {
+            SCOPE => read_scope(fields.message()?, scope.get_or_insert_default(), &mut fault)?,
+            _ => fields.skip(tag)?,
         }
     }
     intake.set_scope(scope, fault);
-    while let Some(field) = message.field()? {
-        if let (2, Wire::Bytes(message)) = field {
-            read_span(message, intake).map_err(|error| error.in_span(intake.span_index()))?;
+    while let Some(tag) = message.tag()? {
+        match tag {
+            SPANS => {
+                if let Err(malformed) = read_span(message.message()?, intake) {
+                    return Err(DecodeError::from(malformed).in_span(intake.span_index()));
+                }
+            }
+            _ => message.skip(tag)?,
         }
     }
     Ok(())
@@ -88,60 +101,57 @@ fn read_scope(
     mut message: Reader<'_>,
     scope: &mut Scope,
     fault: &mut Fault,
-) -> Result<(), DecodeError> {
-    while let Some(field) = message.field()? {
-        match field {
-            (1, Wire::Bytes(name)) => scope.name = text(&name, fault).to_owned(),
-            (2, Wire::Bytes(version)) => scope.version = text(&version, fault).to_owned(),
-            (3, Wire::Bytes(message)) => {
-                let attribute = read_attribute(message, VALUE_DEPTH_MAX, fault)?;
-                scope.attributes.push(attribute.into_owned());
+) -> Result<(), Malformed> {
+    use tags::scope::{ATTRIBUTES, DROPPED_ATTRIBUTES, NAME, VERSION};
+    let mut attributes = Vec::new();
+    while let Some(tag) = message.tag()? {
+        match tag {
+            NAME => scope.name = text(&message.message()?, fault).to_owned(),
+            VERSION => scope.version = text(&message.message()?, fault).to_owned(),
+            ATTRIBUTES => {
+                read_attribute(message.message()?, &mut attributes, VALUE_DEPTH_MAX, fault)?;
             }
-            (4, Wire::Varint(count)) => scope.dropped_attributes = low_half(count),
-            _ => {}
+            DROPPED_ATTRIBUTES => scope.dropped_attributes = low_half(message.varint()?),
+            _ => message.skip(tag)?,
         }
     }
+    scope.attributes.extend(attributes.into_iter().map(Attribute::into_owned));
     Ok(())
 }
 
-fn read_span<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<(), DecodeError> {
+fn read_span<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<(), Malformed> {
+    use tags::span::*;
     intake.begin_span();
     let offset = message.offset();
     let mut ids = RawIds::default();
     let (mut start_ns, mut end_ns) = (0, 0);
-    while let Some(field) = message.field()? {
+    while let Some(tag) = message.tag()? {
         let (span, fault) = (&mut intake.span, &mut intake.fault);
-        match field {
-            (1, Wire::Bytes(id)) => ids.trace_id = Some(id),
-            (2, Wire::Bytes(id)) => ids.span_id = Some(id),
-            (3, Wire::Bytes(state)) => span.trace_state = Cow::Borrowed(text(&state, fault)),
-            (4, Wire::Bytes(id)) => ids.parent_id = Some(id),
-            (5, Wire::Bytes(name)) => span.name = Cow::Borrowed(text(&name, fault)),
-            (6, Wire::Varint(number)) => span.kind = kind_of(low_half(number).cast_signed()),
-            (7, Wire::Fixed64(ns)) => start_ns = ns,
-            (8, Wire::Fixed64(ns)) => end_ns = ns,
-            (9, Wire::Bytes(message)) => {
-                span.attributes.push(read_attribute(message, VALUE_DEPTH_MAX, fault)?);
+        match tag {
+            ATTRIBUTES => {
+                let attributes = &mut span.attributes;
+                read_attribute(message.message()?, attributes, VALUE_DEPTH_MAX, fault)?;
             }
-            (11, Wire::Bytes(message)) => read_event(message, intake)?,
-            (13, Wire::Bytes(message)) => read_link(message, intake)?,
-            (15, Wire::Bytes(message)) => read_status(message, &mut span.status, fault)?,
-            (16, Wire::Fixed32(flags)) => span.trace_flags = flags,
-            (number, Wire::Varint(count)) => set_dropped(span, number, low_half(count)),
-            _ => {}
+            TRACE_ID => ids.trace_id = Some(message.message()?),
+            SPAN_ID => ids.span_id = Some(message.message()?),
+            TRACE_STATE => span.trace_state = Cow::Borrowed(text(&message.message()?, fault)),
+            PARENT_SPAN_ID => ids.parent_id = Some(message.message()?),
+            NAME => span.name = Cow::Borrowed(text(&message.message()?, fault)),
+            KIND => span.kind = kind_of(low_half(message.varint()?).cast_signed()),
+            START_TIME => start_ns = message.fixed64()?,
+            END_TIME => end_ns = message.fixed64()?,
+            EVENTS => read_event(message.message()?, intake)?,
+            LINKS => read_link(message.message()?, intake)?,
+            STATUS => read_status(message.message()?, &mut span.status, fault)?,
+            FLAGS => span.trace_flags = message.fixed32()?,
+            DROPPED_ATTRIBUTES => span.dropped.attributes = low_half(message.varint()?),
+            DROPPED_EVENTS => span.dropped.events = low_half(message.varint()?),
+            DROPPED_LINKS => span.dropped.links = low_half(message.varint()?),
+            _ => message.skip(tag)?,
         }
     }
     intake.end_span(ids.read(offset), (start_ns, end_ns));
     Ok(())
-}
-
-fn set_dropped(span: &mut Span<'_>, field_number: u32, count: u32) {
-    match field_number {
-        10 => span.dropped.attributes = count,
-        12 => span.dropped.events = count,
-        14 => span.dropped.links = count,
-        _ => {}
-    }
 }
 
 /// The ids of a span as they came.
@@ -193,35 +203,39 @@ fn wrong_length(field: &str, len: usize, id: &Reader<'_>) -> DecodeError {
     DecodeError::at(id.offset(), message)
 }
 
-fn read_event<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<(), DecodeError> {
+fn read_event<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<(), Malformed> {
+    use tags::event::{ATTRIBUTES, DROPPED_ATTRIBUTES, NAME, TIME};
     let (event, fault) = intake.begin_event();
-    while let Some(field) = message.field()? {
-        match field {
-            (1, Wire::Fixed64(ns)) => event.time_ns = ns,
-            (2, Wire::Bytes(name)) => event.name = Cow::Borrowed(text(&name, fault)),
-            (3, Wire::Bytes(message)) => {
-                event.attributes.push(read_attribute(message, VALUE_DEPTH_MAX, fault)?);
+    while let Some(tag) = message.tag()? {
+        match tag {
+            TIME => event.time_ns = message.fixed64()?,
+            NAME => event.name = Cow::Borrowed(text(&message.message()?, fault)),
+            ATTRIBUTES => {
+                let attributes = &mut event.attributes;
+                read_attribute(message.message()?, attributes, VALUE_DEPTH_MAX, fault)?;
             }
-            (4, Wire::Varint(count)) => event.dropped_attributes = low_half(count),
-            _ => {}
+            DROPPED_ATTRIBUTES => event.dropped_attributes = low_half(message.varint()?),
+            _ => message.skip(tag)?,
         }
     }
     Ok(())
 }
 
-fn read_link<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<(), DecodeError> {
+fn read_link<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<(), Malformed> {
+    use tags::link::{ATTRIBUTES, DROPPED_ATTRIBUTES, SPAN_ID, TRACE_ID, TRACE_STATE};
     let (link, fault) = intake.begin_link();
     let (mut trace_id, mut span_id) = (None, None);
-    while let Some(field) = message.field()? {
-        match field {
-            (1, Wire::Bytes(id)) => trace_id = Some(id),
-            (2, Wire::Bytes(id)) => span_id = Some(id),
-            (3, Wire::Bytes(state)) => link.trace_state = Cow::Borrowed(text(&state, fault)),
-            (4, Wire::Bytes(message)) => {
-                link.attributes.push(read_attribute(message, VALUE_DEPTH_MAX, fault)?);
+    while let Some(tag) = message.tag()? {
+        match tag {
+            TRACE_ID => trace_id = Some(message.message()?),
+            SPAN_ID => span_id = Some(message.message()?),
+            TRACE_STATE => link.trace_state = Cow::Borrowed(text(&message.message()?, fault)),
+            ATTRIBUTES => {
+                let attributes = &mut link.attributes;
+                read_attribute(message.message()?, attributes, VALUE_DEPTH_MAX, fault)?;
             }
-            (5, Wire::Varint(count)) => link.dropped_attributes = low_half(count),
-            _ => {}
+            DROPPED_ATTRIBUTES => link.dropped_attributes = low_half(message.varint()?),
+            _ => message.skip(tag)?,
         }
     }
     let trace_id = read_trace_id(trace_id.as_ref());
@@ -234,34 +248,38 @@ fn read_status<'a>(
     mut message: Reader<'a>,
     status: &mut Status<'a>,
     fault: &mut Fault,
-) -> Result<(), DecodeError> {
-    while let Some(field) = message.field()? {
-        match field {
-            (2, Wire::Bytes(message)) => status.message = Cow::Borrowed(text(&message, fault)),
-            (3, Wire::Varint(number)) => status.code = status_of(low_half(number).cast_signed()),
-            _ => {}
+) -> Result<(), Malformed> {
+    use tags::status::{CODE, MESSAGE};
+    while let Some(tag) = message.tag()? {
+        match tag {
+            MESSAGE => status.message = Cow::Borrowed(text(&message.message()?, fault)),
+            CODE => status.code = status_of(low_half(message.varint()?).cast_signed()),
+            _ => message.skip(tag)?,
         }
     }
     Ok(())
 }
 
-/// Reads a `KeyValue`.
+/// Reads a `KeyValue` and appends it.
 #[inline]
 fn read_attribute<'a>(
     mut message: Reader<'a>,
+    attributes: &mut Vec<Attribute<'a>>,
     depth_left: usize,
     fault: &mut Fault,
-) -> Result<Attribute<'a>, DecodeError> {
+) -> Result<(), Malformed> {
+    use tags::key_value::{KEY, VALUE};
     let mut key = "";
     let mut value = Value::Empty;
-    while let Some(field) = message.field()? {
-        match field {
-            (1, Wire::Bytes(name)) => key = text(&name, fault),
-            (2, Wire::Bytes(message)) => read_value(message, &mut value, depth_left, fault)?,
-            _ => {}
+    while let Some(tag) = message.tag()? {
+        match tag {
+            KEY => key = text(&message.message()?, fault),
+            VALUE => read_value(message.message()?, &mut value, depth_left, fault)?,
+            _ => message.skip(tag)?,
         }
     }
-    Ok(Attribute { key: Cow::Borrowed(key), value })
+    attributes.push(Attribute { key: Cow::Borrowed(key), value });
+    Ok(())
 }
 
 /// Reads an `AnyValue` over what was read of it before: the last of its members counts.
@@ -271,62 +289,69 @@ fn read_value<'a>(
     value: &mut Value<'a>,
     depth_left: usize,
     fault: &mut Fault,
-) -> Result<(), DecodeError> {
-    while let Some(field) = message.field()? {
-        match field {
-            (1, Wire::Bytes(string)) => {
-                *value = Value::String(Cow::Borrowed(text(&string, fault)));
-            }
-            (2, Wire::Varint(flag)) => *value = Value::Bool(flag != 0),
-            (3, Wire::Varint(number)) => *value = Value::Int(number.cast_signed()),
-            (4, Wire::Fixed64(bits)) => *value = Value::Double(f64::from_bits(bits)),
-            (5 | 6, Wire::Bytes(message)) if depth_left == 0 => {
+) -> Result<(), Malformed> {
+    use tags::any_value::{ARRAY, BOOL, BYTES, DOUBLE, INT, KEY_VALUE_LIST, STRING};
+    while let Some(tag) = message.tag()? {
+        match tag {
+            STRING => *value = Value::String(Cow::Borrowed(text(&message.message()?, fault))),
+            BOOL => *value = Value::Bool(message.varint()? != 0),
+            INT => *value = Value::Int(message.varint()?.cast_signed()),
+            DOUBLE => *value = Value::Double(f64::from_bits(message.fixed64()?)),
+            BYTES => *value = Value::Bytes(Cow::Borrowed(message.message()?.bytes())),
+            ARRAY | KEY_VALUE_LIST if depth_left == 0 => {
                 fault.note(too_deep(message.offset()));
+                message.skip(tag)?;
             }
-            (5, Wire::Bytes(message)) => read_array(message, value, depth_left - 1, fault)?,
-            (6, Wire::Bytes(message)) => read_map(message, value, depth_left - 1, fault)?,
-            (7, Wire::Bytes(bytes)) => *value = Value::Bytes(Cow::Borrowed(bytes.bytes())),
-            _ => {}
+            ARRAY => read_array(message.message()?, value, depth_left - 1, fault)?,
+            KEY_VALUE_LIST => read_map(message.message()?, value, depth_left - 1, fault)?,
+            _ => message.skip(tag)?,
         }
     }
     Ok(())
 }
 
 /// Reads an `ArrayValue`; a second one for the same value goes on with the first.
+#[inline(never)]
 fn read_array<'a>(
     mut message: Reader<'a>,
     value: &mut Value<'a>,
     depth_left: usize,
     fault: &mut Fault,
-) -> Result<(), DecodeError> {
+) -> Result<(), Malformed> {
     if !matches!(value, Value::Array(_)) {
         *value = Value::Array(Vec::new());
     }
     let Value::Array(elements) = value else { return Ok(()) };
-    while let Some(field) = message.field()? {
-        if let (1, Wire::Bytes(message)) = field {
-            let mut element = Value::Empty;
-            read_value(message, &mut element, depth_left, fault)?;
-            elements.push(element);
+    while let Some(tag) = message.tag()? {
+        match tag {
+            tags::any_value::VALUES => {
+                let element = elements.push_mut(Value::Empty);
+                read_value(message.message()?, element, depth_left, fault)?;
+            }
+            _ => message.skip(tag)?,
         }
     }
     Ok(())
 }
 
 /// Reads a `KeyValueList`; a second one for the same value goes on with the first.
+#[inline(never)]
 fn read_map<'a>(
     mut message: Reader<'a>,
     value: &mut Value<'a>,
     depth_left: usize,
     fault: &mut Fault,
-) -> Result<(), DecodeError> {
+) -> Result<(), Malformed> {
     if !matches!(value, Value::Map(_)) {
         *value = Value::Map(Vec::new());
     }
     let Value::Map(entries) = value else { return Ok(()) };
-    while let Some(field) = message.field()? {
-        if let (1, Wire::Bytes(message)) = field {
-            entries.push(read_attribute(message, depth_left, fault)?);
+    while let Some(tag) = message.tag()? {
+        match tag {
+            tags::any_value::VALUES => {
+                read_attribute(message.message()?, entries, depth_left, fault)?;
+            }
+            _ => message.skip(tag)?,
         }
     }
     Ok(())
@@ -336,7 +361,7 @@ fn read_map<'a>(
 #[inline]
 fn text<'a>(field: &Reader<'a>, fault: &mut Fault) -> &'a str {
     field.text().unwrap_or_else(|reason| {
-        fault.note(reason);
+        fault.note(reason.into());
         ""
     })
 }
