@@ -95,14 +95,15 @@ impl<'a> Reader<'a> {
     pub(crate) fn tag(&mut self) -> Result<Option<u32>, Malformed> {
         /// A bit for each wire type that a field's value can have.
         const OF_VALUES: u32 = 1 << VARINT | 1 << FIXED64 | 1 << BYTES | 1 << FIXED32;
-        // The fields below 16.
-        if let [tag @ 0x08..=0x7f, rest @ ..] = self.rest
-            && OF_VALUES >> (*tag & 7) & 1 == 1
-        {
-            self.rest = rest;
-            return Ok(Some(u32::from(*tag)));
+        match self.rest {
+            [] => Ok(None),
+            // The fields below 16.
+            [tag @ 0x08..=0x7f, rest @ ..] if OF_VALUES >> (*tag & 7) & 1 == 1 => {
+                self.rest = rest;
+                Ok(Some(u32::from(*tag)))
+            }
+            _ => self.long_tag(),
         }
-        self.long_tag()
     }
 
     #[inline(never)]

@@ -269,17 +269,47 @@ fn read_attribute<'a>(
     fault: &mut Fault,
 ) -> Result<(), Malformed> {
     use tags::key_value::{KEY, VALUE};
-    let mut key = "";
-    let mut value = Value::Empty;
+    if let Some(attribute) = read_short_text(message.bytes()) {
+        attributes.push(attribute);
+        return Ok(());
+    }
+    let attribute = attributes.push_mut(Attribute { key: Cow::Borrowed(""), value: Value::Empty });
     while let Some(tag) = message.tag()? {
         match tag {
-            KEY => key = text(&message.message()?, fault),
-            VALUE => read_value(message.message()?, &mut value, depth_left, fault)?,
+            KEY => attribute.key = Cow::Borrowed(text(&message.message()?, fault)),
+            VALUE => read_value(message.message()?, &mut attribute.value, depth_left, fault)?,
             _ => message.skip(tag)?,
         }
     }
-    attributes.push(Attribute { key: Cow::Borrowed(key), value });
     Ok(())
+}
+
+/// Reads the commonest `KeyValue` by far in one step: a key and a text of under 128 bytes, each
+/// written once and in order. `None` for every other.
+///
+/// The lengths are then ASCII, as the tags are: one check of the whole for UTF-8 is enough for
+/// both, and takes half the time of two.
+#[inline]
+fn read_short_text<'a>(message: &'a [u8]) -> Option<Attribute<'a>> {
+    const KEY: u8 = tags::key_value::KEY as u8;
+    const VALUE: u8 = tags::key_value::VALUE as u8;
+    const STRING: u8 = tags::any_value::STRING as u8;
+    let [KEY, key_len @ 0..0x80, ..] = *message else { return None };
+    let value_start = 2 + usize::from(key_len);
+    let [VALUE, value_len @ 0..0x80, STRING, text_len @ 0..0x80, text @ ..] =
+        message.get(value_start..)?
+    else {
+        return None;
+    };
+    let is_whole = usize::from(*text_len) == text.len() && *value_len == *text_len + 2;
+    if !is_whole {
+        return None;
+    }
+    let message = str::from_utf8(message).ok()?;
+    Some(Attribute {
+        key: Cow::Borrowed(message.get(2..value_start)?),
+        value: Value::String(Cow::Borrowed(message.get(value_start + 4..)?)),
+    })
 }
 
 /// Reads an `AnyValue` over what was read of it before: the last of its members counts.
