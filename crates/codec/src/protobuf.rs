@@ -215,14 +215,14 @@ impl<'a> Reader<'a> {
 
     /// Reads a text, bytes or a message, which are read on their own.
     #[inline]
-    pub(crate) fn message(&mut self) -> Result<Reader<'a>, Malformed> {
+    pub(crate) fn message(&mut self) -> Result<Self, Malformed> {
         let announced = self.varint()?;
         let len = usize::try_from(announced).unwrap_or(usize::MAX);
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
             return Err(self.truncated(len));
         };
         self.rest = rest;
-        Ok(Reader { rest: taken, end: self.offset() })
+        Ok(Self { rest: taken, end: self.offset() })
     }
 
     #[inline]
