@@ -1,5 +1,6 @@
 //! OTLP: against messages that prost made, hostile bodies, and itself.
 
+mod golden;
 mod hostile;
 mod oracle;
 mod round_trip;
