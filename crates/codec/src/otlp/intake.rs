@@ -10,7 +10,7 @@ use spandrel_model::{
     Status, StatusCode, TraceId,
 };
 
-use super::{Decoded, carried};
+use super::{Decoded, PARTS_MAX, carried};
 use crate::{DecodeError, SpanSink};
 
 /// How many lists of attributes are kept for the events and links of the next span.
@@ -23,15 +23,37 @@ const SPARE_LIST_CAPACITY_MAX: usize = 64;
 const NO_TRACE: TraceId = TraceId::new(u128::MAX).expect("the largest id is not zero");
 const NO_SPAN: SpanId = SpanId::new(u64::MAX).expect("the largest id is not zero");
 
-/// Why the span that is being read cannot be kept: the first reason that was met.
-#[derive(Debug, Default)]
-pub(super) struct Fault(Option<DecodeError>);
+/// Why what is being read, a span or what spans share, cannot be kept: the first reason that was
+/// met. Counts its parts on the way.
+#[derive(Debug)]
+pub(super) struct Fault {
+    reason: Option<DecodeError>,
+    parts_left: usize,
+}
+
+impl Default for Fault {
+    fn default() -> Self {
+        Self { reason: None, parts_left: PARTS_MAX }
+    }
+}
 
 impl Fault {
+    /// Whether one more attribute, event, link or element may be kept. If not, that is noted.
+    #[inline]
+    pub(super) fn has_room(&mut self, offset: usize) -> bool {
+        if self.parts_left == 0 {
+            let parts = "attributes, events, links and elements of values";
+            self.note(DecodeError::at(offset, format!("over {PARTS_MAX} {parts}")));
+            return false;
+        }
+        self.parts_left -= 1;
+        true
+    }
+
     /// Notes a reason.
     #[cold]
     pub(super) fn note(&mut self, reason: DecodeError) {
-        self.0.get_or_insert(reason);
+        self.reason.get_or_insert(reason);
     }
 }
 
@@ -165,8 +187,8 @@ impl<'s, 'a> Intake<'s, 'a> {
         ids: Result<Ids, DecodeError>,
         (start_ns, end_ns): (u64, u64),
     ) {
-        let shared = self.resource_fault.0.as_ref().or(self.scope_fault.0.as_ref());
-        let reason = self.fault.0.take().or_else(|| shared.cloned());
+        let shared = self.resource_fault.reason.as_ref().or(self.scope_fault.reason.as_ref());
+        let reason = self.fault.reason.take().or_else(|| shared.cloned());
         let ids = match (reason, ids) {
             (None, Ok(ids)) => ids,
             (Some(reason), _) | (None, Err(reason)) => return self.reject(reason),

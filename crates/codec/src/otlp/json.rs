@@ -412,7 +412,9 @@ struct EventReader<'r, 's, 'de>(&'r mut Intake<'s, 'de>);
 
 impl<'de> Members<'de> for EventReader<'_, '_, 'de> {
     fn begin(&mut self) {
-        self.0.begin_event();
+        if self.0.fault.has_room(0) {
+            self.0.begin_event();
+        }
     }
 
     fn member<A: MapAccess<'de>>(&mut self, key: &str, members: &mut A) -> Result<(), A::Error> {
@@ -440,7 +442,9 @@ struct LinkReader<'r, 's, 'de> {
 
 impl<'de> Members<'de> for LinkReader<'_, '_, 'de> {
     fn begin(&mut self) {
-        self.state.intake.begin_link();
+        if self.state.intake.fault.has_room(0) {
+            self.state.intake.begin_link();
+        }
         self.ids = RawIds::default();
     }
 

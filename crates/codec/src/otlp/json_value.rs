@@ -219,7 +219,10 @@ impl<'m, 'de> Attributes<'m, 'de> {
 
 impl<'de> Members<'de> for Attributes<'_, 'de> {
     fn begin(&mut self) {
-        self.out.push(Attribute { key: Cow::Borrowed(""), value: Value::Empty });
+        // Past the limit the members go to the last one kept: the whole is refused.
+        if self.fault.has_room(0) {
+            self.out.push(Attribute { key: Cow::Borrowed(""), value: Value::Empty });
+        }
     }
 
     fn member<A: MapAccess<'de>>(&mut self, key: &str, members: &mut A) -> Result<(), A::Error> {
@@ -313,7 +316,9 @@ struct Elements<'m, 'de> {
 
 impl<'de> Members<'de> for Elements<'_, 'de> {
     fn begin(&mut self) {
-        self.out.push(Value::Empty);
+        if self.fault.has_room(0) {
+            self.out.push(Value::Empty);
+        }
     }
 
     fn member<A: MapAccess<'de>>(&mut self, key: &str, members: &mut A) -> Result<(), A::Error> {

@@ -50,6 +50,11 @@ use crate::{DecodeError, SpanSink};
 /// deeper value is refused: prost, which most peers use, stops at 31 maps too.
 pub const VALUE_DEPTH_MAX: usize = 32;
 
+/// How many attributes, events, links and elements of values a span may have together; a resource
+/// and a scope as many each. One with more is refused: two bytes of a body can make a part of 64
+/// bytes in memory, and a body may have millions.
+pub const PARTS_MAX: usize = 131_072;
+
 /// One of OTLP's two encodings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -93,8 +98,8 @@ pub struct Decoded {
 /// Decodes a request and pushes its spans into the sink, in their order.
 ///
 /// A span is rejected, alone, for an id of the wrong length, a trace or span id of zeros, a text
-/// that is not UTF-8 and a value that is nested over [`VALUE_DEPTH_MAX`] deep; where such a text
-/// or value is the resource's or the scope's, with all spans of that. A parent id of zeros is
+/// that is not UTF-8, a value that is nested over [`VALUE_DEPTH_MAX`] deep, and more than
+/// [`PARTS_MAX`] parts; where these are the resource's or the scope's, with all spans of that. A parent id of zeros is
 /// none. A link to an id of zeros cannot be held; it is counted with those that the sender
 /// dropped. A kind and a status that OTLP does not have are none.
 ///

@@ -205,6 +205,9 @@ fn wrong_length(field: &str, len: usize, id: &Reader<'_>) -> DecodeError {
 
 fn read_event<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<(), Malformed> {
     use tags::event::{ATTRIBUTES, DROPPED_ATTRIBUTES, NAME, TIME};
+    if !intake.fault.has_room(message.offset()) {
+        return Ok(());
+    }
     let (event, fault) = intake.begin_event();
     while let Some(tag) = message.tag()? {
         match tag {
@@ -223,6 +226,9 @@ fn read_event<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Resul
 
 fn read_link<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<(), Malformed> {
     use tags::link::{ATTRIBUTES, DROPPED_ATTRIBUTES, SPAN_ID, TRACE_ID, TRACE_STATE};
+    if !intake.fault.has_room(message.offset()) {
+        return Ok(());
+    }
     let (link, fault) = intake.begin_link();
     let (mut trace_id, mut span_id) = (None, None);
     while let Some(tag) = message.tag()? {
@@ -269,6 +275,9 @@ fn read_attribute<'a>(
     fault: &mut Fault,
 ) -> Result<(), Malformed> {
     use tags::key_value::{KEY, VALUE};
+    if !fault.has_room(message.offset()) {
+        return Ok(());
+    }
     if let Some(attribute) = read_short_text(message.bytes()) {
         attributes.push(attribute);
         return Ok(());
@@ -355,8 +364,10 @@ fn read_array<'a>(
     while let Some(tag) = message.tag()? {
         match tag {
             tags::any_value::VALUES => {
-                let element = elements.push_mut(Value::Empty);
-                read_value(message.message()?, element, depth_left, fault)?;
+                let message = message.message()?;
+                if fault.has_room(message.offset()) {
+                    read_value(message, elements.push_mut(Value::Empty), depth_left, fault)?;
+                }
             }
             _ => message.skip(tag)?,
         }

@@ -2,13 +2,13 @@
 
 use prost::Message;
 use serde_json::Value as Json;
-use spandrel_codec::otlp::{Decoded, Format, VALUE_DEPTH_MAX, decode};
+use spandrel_codec::otlp::{Decoded, Format, PARTS_MAX, VALUE_DEPTH_MAX, decode};
 use spandrel_codec::{DecodeError, SpanSink};
 use spandrel_model::{Attribute, Span, SpanId, TraceId, Value};
 
 use super::oracle::{
-    PbAnyValue, PbArray, PbKeyValue, PbMap, PbRequest, PbResourceSpans, PbScopeSpans, PbSpan,
-    PbValue,
+    PbAnyValue, PbArray, PbEvent, PbKeyValue, PbMap, PbRequest, PbResourceSpans, PbScopeSpans,
+    PbSpan, PbValue,
 };
 use super::written;
 use crate::hostile::{from_hex, rows};
@@ -181,6 +181,35 @@ fn a_hundred_thousand_tiny_spans_are_that_many() {
     let resource_spans = vec![PbResourceSpans { scope_spans, ..Default::default() }];
     let body = PbRequest { resource_spans }.encode_to_vec();
     assert_eq!(counts(Format::Proto, &body), Some((100_000, 0)));
+}
+
+#[test]
+fn a_span_of_too_many_parts_is_rejected_alone() {
+    let good = PbSpan { trace_id: vec![1; 16], span_id: vec![2; 8], ..Default::default() };
+    let events = |len| PbSpan { events: vec![PbEvent::default(); len], ..good.clone() };
+    let attributes = |len| PbSpan { attributes: vec![PbKeyValue::default(); len], ..good.clone() };
+    let elements = |len| {
+        let array = PbArray { values: vec![PbAnyValue::default(); len - 1] };
+        let value = Some(PbAnyValue { value: Some(PbValue::Array(array)) });
+        PbSpan { attributes: vec![PbKeyValue { key: "k".into(), value }], ..good.clone() }
+    };
+    for (len, expected) in [(PARTS_MAX, (3, 0)), (PARTS_MAX + 1, (2, 1))] {
+        for large in [events(len), attributes(len), elements(len)] {
+            let spans = vec![good.clone(), large, good.clone()];
+            let scope_spans = vec![PbScopeSpans { spans, ..Default::default() }];
+            let resource_spans = vec![PbResourceSpans { scope_spans, ..Default::default() }];
+            let body = PbRequest { resource_spans }.encode_to_vec();
+            assert_eq!(counts(Format::Proto, &body), Some(expected));
+        }
+    }
+    let list = vec!["{}"; PARTS_MAX + 1].join(",");
+    for member in ["events", "links", "attributes"] {
+        let body = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"{member}":[{list}]}}]}}]}}]}}"#
+        );
+        let reason = try_decode(Format::Json, body.as_bytes()).unwrap().first_reason.unwrap();
+        assert!(reason.message.starts_with("over 131072 attributes, events"), "{reason}");
+    }
 }
 
 #[test]

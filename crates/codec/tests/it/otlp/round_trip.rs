@@ -67,6 +67,9 @@ fn assert_as_prost(body: &[u8]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    // Spans with all their parts are large; half of the usual number takes seconds.
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn an_archive_gives_back_every_span_as_it_was(list in list()) {
         for format in Format::ALL {
