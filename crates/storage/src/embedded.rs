@@ -4,7 +4,7 @@
 //! Everything that decides is in [`Engine`]; here are only the waiting and the clock.
 
 use std::fmt;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeBounds};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -17,6 +17,7 @@ use crate::engine::{Charged, Engine, Opening, Recovery, Shared};
 use crate::maintenance::{Job, JobDone, pin};
 use crate::manifest::ManifestChange;
 use crate::options::{OpenError, Options, Progress, RecordDecoder, StoreStats};
+use crate::rollup::Rollup;
 use crate::store::{
     AppendError, Batch, Completion, FoundTrace, NameRequest, ReadError, ScanRequest, SpanStore,
     StoredSpan,
@@ -169,6 +170,26 @@ impl EmbeddedStore {
         let was_pinned = !change.remove.is_empty();
         self.ask(|reply| Message::Adopt(change, reply));
         Ok(was_pinned)
+    }
+
+    /// What spans and calls there were in a window of time, in nanoseconds since 1970: counts and
+    /// durations by minute. The minutes in which the window begins and ends are counted whole.
+    /// What has no start is counted in a window without a beginning.
+    ///
+    /// Counted are the spans in segments: those that have settled, not those still in memory. A
+    /// span that came twice counts twice until a merge folds it; calls are those of the whole
+    /// traces as they are now, and count once whatever came late or twice. A deleted trace counts
+    /// until its space is given back.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn rollup(
+        &self,
+        tenant: &Tenant,
+        window: impl RangeBounds<u64>,
+    ) -> Result<Rollup, ReadError> {
+        self.shared.rollup(tenant, &window)
     }
 
     /// Refuses what comes from now on, finishes what came before, makes it durable, and returns

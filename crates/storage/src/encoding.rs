@@ -15,7 +15,7 @@ pub mod hash;
 pub mod ints;
 pub mod texts;
 
-mod block;
+pub(crate) mod block;
 mod compression;
 mod damaged;
 pub(crate) mod input;

@@ -205,6 +205,19 @@ impl<T> Engine<T> {
         self.shared.trace(tenant, trace_id_low)
     }
 
+    /// See [`crate::EmbeddedStore::rollup`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn rollup(
+        &self,
+        tenant: &Tenant,
+        window: impl std::ops::RangeBounds<u64>,
+    ) -> Result<crate::Rollup, crate::ReadError> {
+        self.shared.rollup(tenant, &window)
+    }
+
     /// Returns what the engine counts.
     #[must_use]
     pub fn stats(&self) -> StoreStats {

@@ -21,7 +21,6 @@ mod memory;
 mod options;
 mod predicate;
 mod reads;
-#[allow(dead_code, unreachable_pub, unused_imports, reason = "the flush uses it next")]
 mod rollup;
 #[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
 mod segment;
@@ -46,6 +45,10 @@ pub use options::{
 };
 pub use predicate::{
     AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest, attribute_prints_as,
+};
+pub use rollup::{
+    CallKey, CallRow, Class, Histogram, Limits, NAME_LEN_MAX, NO_MINUTE, Name, NameText, Rollup,
+    RollupError, SpanKey, SpanRow, minute_of,
 };
 pub use segment_store::{
     HandleCounts, ListedObject, LocalSegmentStore, ManifestVersion, RangeRead, RangesRead,

@@ -11,6 +11,7 @@ mod merge_plan;
 pub(crate) mod pin;
 mod purge;
 mod retention;
+pub(crate) mod settle;
 
 pub(crate) use job::{Done, JobError, Task, Workshop};
 pub use job::{Job, JobDone};

@@ -201,6 +201,9 @@ pub struct StoreStats {
     pub compactions: u64,
     /// Spans that those left out because an equal one is there.
     pub folded_spans: u64,
+    /// Traces that were flushed and are too large to be settled, or too contradictory for their
+    /// size: their calls are not counted.
+    pub unsettled_traces: u64,
     /// Spans that the merge under way has written, and those that it has to write.
     pub compacting_spans: (u64, u64),
     /// Segments removed because they were kept long enough.

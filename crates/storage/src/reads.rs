@@ -5,7 +5,9 @@
 //! all of them and reads it in one batch. A segment that turns out to be damaged is set apart,
 //! with the reason; answers go on without it, and say so.
 
+mod batch;
 mod cache;
 mod lookup;
+mod rollups;
 
-pub(crate) use cache::{OpenSegment, SegmentCache, Trouble};
+pub(crate) use cache::{OpenSegment, SegmentCache, Trouble, disk};

@@ -5,7 +5,7 @@ use super::damaged::Damaged;
 use super::input::{Input, put_varint};
 
 /// Appends the bytes; they are the last of their part.
-pub(super) fn encode(bytes: &[u8], level: i32, encoder: &mut Encoder, out: &mut Vec<u8>) {
+pub(crate) fn encode(bytes: &[u8], level: i32, encoder: &mut Encoder, out: &mut Vec<u8>) {
     let len = bytes.len() as u64;
     match encoder.compress(bytes, level) {
         Some(compressed) => {
@@ -20,7 +20,7 @@ pub(super) fn encode(bytes: &[u8], level: i32, encoder: &mut Encoder, out: &mut 
 }
 
 /// Reads what [`encode`] wrote, up to `len_max` bytes, into a buffer that it clears.
-pub(super) fn decode(
+pub(crate) fn decode(
     mut input: Input<'_>,
     len_max: usize,
     decoder: &mut Decoder,

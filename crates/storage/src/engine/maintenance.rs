@@ -212,6 +212,7 @@ impl<T> Engine<T> {
         let mut told = shared.told();
         told.flushes += 1;
         told.flushed_spans += span_count;
+        told.unsettled_traces += done.unsettled_count;
         told.segment_bytes_written += done.written_len;
         drop(told);
         self.retire_log();
@@ -302,7 +303,8 @@ impl<T> Engine<T> {
     }
 
     fn job(&self, task: Task) -> Job {
-        Job { workshop: Arc::clone(&self.shared.workshop), task }
+        let (workshop, view) = (Arc::clone(&self.shared.workshop), self.shared.visible());
+        Job { workshop, view, task }
     }
 
     fn tell_failure(&self, error: &JobError) {

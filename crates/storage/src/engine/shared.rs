@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow, RangeBounds};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -16,9 +16,10 @@ use crate::columns::Request;
 use crate::counters::Counter;
 use crate::head::{Head, TenantHead, TraceRows};
 use crate::maintenance::Workshop;
-use crate::manifest::{Manifest, ManifestChange, SegmentEntry};
+use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::options::{Options, Progress, StoreStats};
 use crate::predicate::SpanFilter;
+use crate::rollup::{Limits, NO_MINUTE, Rollup, minute_of};
 use crate::store::{
     AppendError, Batch, FoundTrace, NameRequest, ReadError, ScanRequest, StoredSpan,
 };
@@ -312,6 +313,38 @@ impl Shared {
         wanted: &NameRequest,
     ) -> Result<Vec<String>, ReadError> {
         Ok(self.head.names(tenant, wanted))
+    }
+
+    /// See [`crate::EmbeddedStore::rollup`].
+    pub(crate) fn rollup(
+        &self,
+        tenant: &Tenant,
+        window: &impl RangeBounds<u64>,
+    ) -> Result<Rollup, ReadError> {
+        let minute = |bound: Bound<&u64>, unbounded| match bound {
+            Bound::Included(ns) => minute_of(Some(*ns)),
+            Bound::Excluded(ns) => minute_of(Some(ns.saturating_sub(1))),
+            Bound::Unbounded => unbounded,
+        };
+        let first = minute(window.start_bound(), 0);
+        let last = minute(window.end_bound(), NO_MINUTE - 1);
+        let takes_startless = window.start_bound() == Bound::Unbounded;
+        let is_wanted = |wanted: u32| match wanted {
+            NO_MINUTE => takes_startless,
+            wanted => first <= wanted && wanted <= last,
+        };
+        let is_near = |entry: &SegmentEntry| {
+            let from = minute_of(entry.start_min_ns);
+            takes_startless || from <= last && minute_of(entry.start_max_ns) >= first
+        };
+        let visible = self.visible();
+        let counts = |entry: &&SegmentEntry| {
+            entry.tenant == *tenant && entry.class == SegmentClass::Ordinary
+        };
+        let entries: Vec<_> = visible.segments().iter().filter(counts).collect();
+        let mut rollup = Rollup::new(Limits::MERGED);
+        self.workshop.cache.add_rollups(&entries, is_near, is_wanted, &mut rollup)?;
+        Ok(rollup)
     }
 
     /// What answers leave out at the moment, if anything: the rest is right.

@@ -5,16 +5,19 @@
 //! the order asks for them. An input is in that order itself, so each of its groups is read once,
 //! but for traces that came late and are joined far from where they stood.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::flush::{TRACES_BETWEEN_CHECKS, parts_of};
 use super::job::{Done, JobError, Workshop};
 use super::merge_plan::Merge;
+use super::settle::{Deleted, DeletedIn, Settling};
 use crate::columns::Chunk;
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::reads::{OpenSegment, Trouble};
-use crate::segment::{Dictionaries, SegmentSummary, Source, TraceTable};
+use crate::rollup::{Limits, Rollup};
+use crate::segment::{Dictionaries, SUPERSEDES, SegmentSummary, Source, TraceTable};
 use crate::segment_store::{RangeRead, read_ranges_blocking};
 use crate::store::ReadError;
 
@@ -33,6 +36,16 @@ pub(super) struct Compaction<'w> {
     /// The parts of all traces, in the order of the segment to write; those of one trace are
     /// behind each other.
     parts: Vec<Part>,
+    settling: Settling<'w>,
+}
+
+/// What the trace tables of the inputs tell.
+#[derive(Default)]
+struct Collected {
+    parts: Vec<Part>,
+    /// Traces that supersede what other segments say.
+    superseding: Vec<u64>,
+    deleted: BTreeSet<u64>,
 }
 
 /// A segment to read.
@@ -62,7 +75,11 @@ struct Part {
 
 impl<'w> Compaction<'w> {
     /// Reads what the order is made of.
-    pub(super) fn new(workshop: &'w Workshop, merge: &'w Merge) -> Result<Self, JobError> {
+    pub(super) fn new(
+        workshop: &'w Workshop,
+        view: Arc<Manifest>,
+        merge: &'w Merge,
+    ) -> Result<Self, JobError> {
         let open = workshop.cache.open(&merge.segments)?;
         let open = workshop.cache.with_dictionaries(open)?;
         for entry in &merge.segments {
@@ -73,15 +90,17 @@ impl<'w> Compaction<'w> {
         let input = |(segment, dictionaries)| Input { segment, dictionaries };
         let inputs: Vec<_> = open.into_iter().map(input).collect();
         let manifest = workshop.catalog.current();
-        let mut parts = Vec::new();
+        let mut collected = Collected::default();
         for (input, place) in inputs.iter().zip(0..) {
-            input.collect_parts(workshop, place, &manifest, &mut parts)?;
+            input.collect_parts(workshop, place, &manifest, &mut collected)?;
         }
+        let settling = settling(workshop, view, merge, &inputs, &manifest, &collected)?;
+        let mut parts = collected.parts;
         order(&mut parts);
         let row_count = parts.iter().map(|part| u64::from(part.row_count)).sum();
         workshop.compacted.0.store(0, Ordering::Relaxed);
         workshop.compacted.1.store(row_count, Ordering::Relaxed);
-        Ok(Self { workshop, merge, inputs, groups: Groups::default(), parts })
+        Ok(Self { workshop, merge, inputs, groups: Groups::default(), parts, settling })
     }
 }
 
@@ -91,9 +110,11 @@ pub(super) fn run(mut compaction: Compaction<'_>, segment_id: u64) -> Result<Don
     let remove = merge.segments.iter().map(|entry| entry.id).collect();
     let mut change = ManifestChange { remove, ..ManifestChange::default() };
     let mut done = Done::default();
-    // All traces of the inputs may be deleted ones: nothing is left to write then.
-    if !compaction.parts.is_empty() {
+    // All traces of the inputs may be deleted ones: nothing is left to write then, unless what
+    // they changed of calls that other segments count.
+    if !compaction.parts.is_empty() || compaction.settling.counts_something() {
         let summary = compaction.write(segment_id)?;
+        done.unsettled_count = compaction.settling.finish()?;
         (done.written_len, done.folded_count) = (summary.len, summary.folded_count);
         change.add.push(entry_of(merge, segment_id, &summary));
     }
@@ -105,18 +126,17 @@ pub(super) fn run(mut compaction: Compaction<'_>, segment_id: u64) -> Result<Don
 impl Compaction<'_> {
     fn write(&mut self, segment_id: u64) -> Result<SegmentSummary, JobError> {
         let workshop = self.workshop;
-        let mut writer = workshop.writer(&self.merge.tenant, segment_id, true)?;
-        let parts = std::mem::take(&mut self.parts);
+        let Self { inputs, groups, parts, settling, .. } = self;
+        let mut writer = workshop.writer(&self.merge.tenant, segment_id, true, settling)?;
         let mut rows: Vec<u32> = Vec::new();
         for (count, trace) in parts.chunk_by(Part::is_same_trace).enumerate() {
             if count % TRACES_BETWEEN_CHECKS == 0 {
                 workshop.check_cancelled()?;
             }
-            self.load(trace)?;
+            groups.load(workshop, inputs, trace)?;
             rows.clear();
             rows.extend(trace.iter().flat_map(Part::rows));
             let mut rest = &rows[..];
-            let groups = &mut self.groups;
             let rows_of_parts: Vec<_> = trace
                 .iter()
                 .map(|part| {
@@ -131,22 +151,27 @@ impl Compaction<'_> {
         }
         Ok(writer.finish()?)
     }
-
-    /// Has the groups of a trace's parts decoded, and lets go of groups that were passed.
-    fn load(&mut self, trace: &[Part]) -> Result<(), JobError> {
-        for part in trace {
-            let place = (part.input, part.group);
-            let Err(index) = self.groups.places.binary_search(&place) else { continue };
-            let source = self.inputs[usize::from(part.input)].read(self.workshop, part.group)?;
-            self.groups.places.insert(index, place);
-            self.groups.sources.insert(index, source);
-            self.groups.let_go(part.input, trace);
-        }
-        Ok(())
-    }
 }
 
 impl Groups {
+    /// Has the groups of a trace's parts decoded, and lets go of groups that were passed.
+    fn load(
+        &mut self,
+        workshop: &Workshop,
+        inputs: &[Input],
+        trace: &[Part],
+    ) -> Result<(), JobError> {
+        for part in trace {
+            let place = (part.input, part.group);
+            let Err(index) = self.places.binary_search(&place) else { continue };
+            let source = inputs[usize::from(part.input)].read(workshop, part.group)?;
+            self.places.insert(index, place);
+            self.sources.insert(index, source);
+            self.let_go(part.input, trace);
+        }
+        Ok(())
+    }
+
     fn place_of(&self, part: &Part) -> usize {
         self.places.partition_point(|place| *place < (part.input, part.group))
     }
@@ -192,7 +217,7 @@ impl Input {
         workshop: &Workshop,
         input: u16,
         manifest: &Manifest,
-        parts: &mut Vec<Part>,
+        collected: &mut Collected,
     ) -> Result<(), JobError> {
         let groups: Vec<u32> = (0..self.segment.segment.group_count()).collect();
         for groups in groups.chunks(TABLES_PER_READ) {
@@ -204,12 +229,47 @@ impl Input {
                     .map_err(Trouble::of_read)
                     .and_then(|bytes| workshop.cache.trace_table(&self.segment, *group, &bytes));
                 let table = table.map_err(|trouble| damaged(workshop, &self.segment, trouble))?;
-                let is_kept = |low| !manifest.is_deleted(&self.segment.entry, low);
-                parts.extend(parts_in(&table, input, *group).filter(|p| is_kept(p.trace_id_low)));
+                for part in parts_in(&table, input, *group) {
+                    let low = part.trace_id_low;
+                    if manifest.is_deleted(&self.segment.entry, low) {
+                        collected.deleted.insert(low);
+                    } else {
+                        collected.parts.push(part);
+                    }
+                }
+                let flags = table.low.iter().zip(&table.flags);
+                let superseding = flags.filter(|(_, flags)| *flags & SUPERSEDES != 0);
+                collected.superseding.extend(superseding.map(|(low, _)| *low));
             }
         }
         Ok(())
     }
+}
+
+/// Prepares to settle the traces, with the counts of all inputs.
+fn settling<'w>(
+    workshop: &'w Workshop,
+    view: Arc<Manifest>,
+    merge: &Merge,
+    inputs: &[Input],
+    manifest: &Manifest,
+    collected: &Collected,
+) -> Result<Settling<'w>, JobError> {
+    let mut rollup = Rollup::new(Limits::MERGED);
+    for input in inputs {
+        let added = workshop.cache.add_rollup(&input.segment, |_| true, true, &mut rollup);
+        added.map_err(|trouble| damaged(workshop, &input.segment, trouble))?;
+    }
+    let ids: BTreeSet<u64> = merge.segments.iter().map(|entry| entry.id).collect();
+    let (cache, tenant) = (&workshop.cache, &merge.tenant);
+    let view_of_deleted = Arc::clone(&view);
+    let place =
+        DeletedIn { cache, view: view_of_deleted, manifest, tenant, rewritten: ids.clone() };
+    let mut deleted = Deleted::default();
+    for low in &collected.deleted {
+        deleted.take_out(&place, *low, &mut rollup)?;
+    }
+    Settling::of_merge(cache, view, tenant, ids, &collected.superseding, rollup)
 }
 
 fn parts_in(table: &TraceTable, input: u16, group: u32) -> impl Iterator<Item = Part> + '_ {

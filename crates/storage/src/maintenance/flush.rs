@@ -1,8 +1,11 @@
 //! Writes the settled traces of the head to a segment.
 
+use std::sync::Arc;
+
 use super::job::{Done, JobError, Workshop};
+use super::settle::Settling;
 use crate::head::FlushPlan;
-use crate::manifest::{ManifestChange, SegmentClass, SegmentEntry};
+use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::segment::{SegmentSummary, Source};
 
 /// After how many traces a job looks whether it is to stop.
@@ -11,10 +14,13 @@ pub(super) const TRACES_BETWEEN_CHECKS: usize = 1024;
 /// Writes the segment, and then the manifest that names it.
 pub(super) fn run(
     workshop: &Workshop,
+    view: Arc<Manifest>,
     plan: &FlushPlan,
     segment_id: u64,
 ) -> Result<Done, JobError> {
-    let mut writer = workshop.writer(plan.tenant(), segment_id, false)?;
+    let lows: Vec<u64> = plan.traces().map(|trace| trace.trace_id_low()).collect();
+    let mut settling = Settling::of_flush(&workshop.cache, view, plan.tenant(), &lows)?;
+    let mut writer = workshop.writer(plan.tenant(), segment_id, false, &mut settling)?;
     let mut sources: Vec<Source> = plan.chunks().map(|chunk| Source::new(chunk.clone())).collect();
     for (count, trace) in plan.traces().enumerate() {
         if count % TRACES_BETWEEN_CHECKS == 0 {
@@ -23,11 +29,12 @@ pub(super) fn run(
         writer.push_trace(&mut parts_of(&mut sources, trace.parts()))?;
     }
     let summary = writer.finish()?;
+    let unsettled_count = settling.finish()?;
     let entry = entry_of(plan, segment_id, &summary);
     let written_len = entry.len;
     let change = ManifestChange { add: vec![entry], ..ManifestChange::default() };
     workshop.catalog.apply(&change)?;
-    Ok(Done { change, written_len, folded_count: 0 })
+    Ok(Done { change, written_len, folded_count: 0, unsettled_count })
 }
 
 /// Picks the sources that the parts of a trace are in, which come in their order.

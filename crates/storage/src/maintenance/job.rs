@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::head::FlushPlan;
-use crate::manifest::{Catalog, CatalogError, ManifestChange, SegmentEntry};
+use crate::manifest::{Catalog, CatalogError, Manifest, ManifestChange, SegmentEntry};
 use crate::reads::SegmentCache;
-use crate::segment::{SegmentWriter, WriteError, WriterOptions};
+use crate::segment::{GroupObserver, SegmentWriter, WriteError, WriterOptions};
 use crate::store::ReadError;
 use crate::tenant::Tenant;
 
@@ -35,6 +35,8 @@ pub(crate) struct Workshop {
 #[derive(Debug)]
 pub struct Job {
     pub(crate) workshop: Arc<Workshop>,
+    /// The segments as readers saw them when the job was made; whoever holds it keeps their files.
+    pub(crate) view: Arc<Manifest>,
     pub(crate) task: Task,
 }
 
@@ -65,6 +67,8 @@ pub(crate) struct Done {
     pub(crate) written_len: u64,
     /// Spans that were left out because an equal one is there.
     pub(crate) folded_count: u64,
+    /// Traces that are too large, or too contradictory for their size, to be settled.
+    pub(crate) unsettled_count: u64,
 }
 
 /// Why a job changed nothing.
@@ -94,13 +98,14 @@ impl Job {
     /// Does it. Blocks for as long as it takes to read and write its segments.
     #[must_use]
     pub fn run(self) -> JobDone {
-        let outcome = match &self.task {
-            Task::Flush { plan, segment_id } => flush::run(&self.workshop, plan, *segment_id),
-            Task::Compact { merge, segment_id } => Compaction::new(&self.workshop, merge)
+        let Self { workshop, view, task } = self;
+        let outcome = match &task {
+            Task::Flush { plan, segment_id } => flush::run(&workshop, view, plan, *segment_id),
+            Task::Compact { merge, segment_id } => Compaction::new(&workshop, view, merge)
                 .and_then(|run| compact::run(run, *segment_id)),
-            Task::Purge { purge, segment_id } => purge::run(&self.workshop, purge, *segment_id),
+            Task::Purge { purge, segment_id } => purge::run(&workshop, view, purge, *segment_id),
         };
-        JobDone { task: self.task, outcome }
+        JobDone { task, outcome }
     }
 
     /// Whether it makes room in memory, and should not wait behind one that does not.
@@ -112,12 +117,13 @@ impl Job {
 
 impl Workshop {
     /// Begins a segment.
-    pub(crate) fn writer(
+    pub(crate) fn writer<'o>(
         &self,
         tenant: &Tenant,
         segment_id: u64,
         folds_duplicates: bool,
-    ) -> Result<SegmentWriter<'static>, JobError> {
+        settling: &'o mut dyn GroupObserver,
+    ) -> Result<SegmentWriter<'o>, JobError> {
         let path = SegmentEntry::path_of(tenant, segment_id);
         let upload = self.cache.store().create(&path).map_err(WriteError::from)?;
         let options = WriterOptions {
@@ -125,7 +131,7 @@ impl Workshop {
             folds_duplicates,
             seed: self.seed,
         };
-        Ok(SegmentWriter::new(upload, options, Vec::new())?)
+        Ok(SegmentWriter::new(upload, options, vec![settling])?)
     }
 
     /// Fails when the engine asked to stop.

@@ -1,6 +1,8 @@
 //! Gives back what deleted traces take: segments that may hold one are rewritten without it, and
 //! a deletion that nothing needs any more is forgotten.
 
+use std::sync::Arc;
+
 use super::compact::{self, Compaction};
 use super::job::{Done, JobError, Workshop};
 use super::merge_plan::{Merge, MergeLimits, is_ready};
@@ -28,7 +30,12 @@ impl Purge {
 
 /// Rewrites the first segment that may hold a deleted trace; when there is none, forgets the
 /// deletions that are done with. A change of nothing says that nothing can be done now.
-pub(super) fn run(workshop: &Workshop, purge: &Purge, segment_id: u64) -> Result<Done, JobError> {
+pub(super) fn run(
+    workshop: &Workshop,
+    view: Arc<Manifest>,
+    purge: &Purge,
+    segment_id: u64,
+) -> Result<Done, JobError> {
     let mut change = ManifestChange::default();
     for tombstone in &purge.tombstones {
         let is_concerned = |entry: &SegmentEntry| {
@@ -42,7 +49,7 @@ pub(super) fn run(workshop: &Workshop, purge: &Purge, segment_id: u64) -> Result
             if *is_ready {
                 let (tenant, level) = (entry.tenant.clone(), entry.level);
                 let merge = Merge { tenant, segments: vec![entry.clone()], level };
-                return compact::run(Compaction::new(workshop, &merge)?, segment_id);
+                return compact::run(Compaction::new(workshop, view, &merge)?, segment_id);
             }
             is_needed = true;
         }

@@ -207,7 +207,7 @@ impl SegmentEntry {
 }
 
 /// The groups that may hold a trace, each once, and those that it may go on in.
-fn groups_in(
+pub(super) fn groups_in(
     open: &OpenSegment,
     page: io::Result<Bytes>,
     trace_id_low: u64,

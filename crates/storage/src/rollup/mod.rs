@@ -51,6 +51,11 @@ impl Limits {
     pub const SEGMENT: Self =
         Self { span_rows_max: 1 << 16, call_rows_max: 1 << 14, names_len_max: 4 << 20 };
 
+    /// The limits of a segment that was merged of others, and of what is read of many. It spans
+    /// more minutes.
+    pub const MERGED: Self =
+        Self { span_rows_max: 1 << 18, call_rows_max: 1 << 16, names_len_max: 4 << 20 };
+
     /// Both kinds of rows by service, and one of all for each class.
     fn all_span_rows_max(self) -> usize {
         self.span_rows_max.saturating_mul(2).saturating_add(CLASS_COUNT)
@@ -253,22 +258,33 @@ impl Rollup {
 
     /// Adds all that the other one counted.
     pub fn merge(&mut self, other: &Self) {
-        self.combine(other, 1);
+        self.combine(other, 1, |_| true);
+    }
+
+    /// Adds what the other one counted in some minutes.
+    pub fn merge_minutes(&mut self, other: &Self, is_wanted: impl Fn(u32) -> bool) {
+        self.combine(other, 1, is_wanted);
+    }
+
+    /// Whether it counts nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.rows().next().is_none() && self.calls.rows().next().is_none()
     }
 
     /// Takes away all that the other one counted.
     pub fn subtract(&mut self, other: &Self) {
-        self.combine(other, -1);
+        self.combine(other, -1, |_| true);
     }
 
-    fn combine(&mut self, other: &Self, sign: i64) {
+    fn combine(&mut self, other: &Self, sign: i64, is_wanted: impl Fn(u32) -> bool) {
         let names = self.names.take_over(&other.names);
         let own = |name: Name| names.get(name.place()).copied().unwrap_or(Name::OTHER);
-        for (key, sums) in other.spans.rows() {
+        for (key, sums) in other.spans.rows().filter(|(key, _)| is_wanted(key.minute)) {
             let key = SpanKey { service: own(key.service), operation: own(key.operation), ..*key };
             self.span_sums(key).add(sums, sign);
         }
-        for (key, sums) in other.calls.rows() {
+        for (key, sums) in other.calls.rows().filter(|(key, _)| is_wanted(key.minute)) {
             let key = CallKey { parent: own(key.parent), child: own(key.child), ..*key };
             self.call_sums(key).add(sums, sign);
         }

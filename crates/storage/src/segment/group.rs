@@ -25,6 +25,8 @@ pub(crate) struct GroupColumns {
     pub(crate) event_count: usize,
     /// How many links they have.
     pub(crate) link_count: usize,
+    /// Whether the last trace goes on in the group to come. Only a writer knows.
+    pub(crate) goes_on: bool,
     /// The traces, or parts of traces, that the rows make up.
     pub(crate) traces: TraceTable,
     /// The high half of each row's trace id; empty where every row has that of its trace.
@@ -154,6 +156,7 @@ impl GroupColumns {
     /// Makes it empty, and keeps its memory.
     pub(crate) fn clear(&mut self) {
         (self.row_count, self.event_count, self.link_count) = (0, 0, 0);
+        self.goes_on = false;
         self.traces.clear();
         for list in [
             &mut self.trace_high,

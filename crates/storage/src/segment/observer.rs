@@ -1,7 +1,7 @@
 //! Who looks at the groups of a segment while it is written, and adds parts to it.
 
 use super::group::GroupColumns;
-use crate::columns::{ColumnKey, Shapes, TextHeap};
+use crate::columns::{Chunk, ColumnKey, Shapes, TextHeap};
 
 /// Names a section of the whole segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +45,9 @@ pub(crate) struct SegmentTexts<'w> {
 
 /// Looks at each group before it is encoded, in order.
 pub(crate) trait GroupObserver {
+    /// Hears of a row that is left out, because an equal one of its trace is there.
+    fn folded(&mut self, _chunk: &Chunk, _row: usize) {}
+
     /// Looks at a group whose columns are complete, and may add parts to the scan region, and
     /// tell the structural fingerprints of its traces.
     fn group(&mut self, group: &GroupColumns, texts: SegmentTexts<'_>, parts: &mut GroupParts);
@@ -61,4 +64,6 @@ pub(crate) struct GroupParts {
     pub(crate) scan: Vec<(ScanPartId, Vec<u8>)>,
     /// The structural fingerprint of each trace; empty when nobody tells.
     pub(crate) fingerprints: Vec<u64>,
+    /// The places of the traces whose rows supersede what older segments say of them.
+    pub(crate) superseding: Vec<usize>,
 }

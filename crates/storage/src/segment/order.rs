@@ -34,8 +34,8 @@ pub(super) struct TraceOrder {
     pub(super) rows: Vec<TraceRow>,
     /// For each row the one that is its parent, or [`NO_ROW`].
     pub(super) parents: Vec<u32>,
-    /// How many rows the last trace had that were left out.
-    pub(super) folded_count: usize,
+    /// The rows that were left out: the place of each one's source, and its row there.
+    pub(super) folded: Vec<(u32, u32)>,
     /// The first row of each span id.
     places: HashMap<u64, u32, FixedState>,
     depths: Vec<u32>,
@@ -58,7 +58,7 @@ impl TraceOrder {
         Self {
             rows: Vec::new(),
             parents: Vec::new(),
-            folded_count: 0,
+            folded: Vec::new(),
             places: HashMap::with_hasher(FixedState::with_seed(seed)),
             depths: Vec::new(),
             path: Vec::new(),
@@ -82,7 +82,7 @@ impl TraceOrder {
             }
             start += len;
         }
-        self.folded_count = 0;
+        self.folded.clear();
         if folds_duplicates {
             self.fold(parts);
         }
@@ -145,7 +145,7 @@ impl TraceOrder {
                 is_same_span((chunk_of(&row), row.row as usize), other_at)
             });
             if is_there {
-                self.folded_count += 1;
+                self.folded.push((row.source, row.row));
             } else {
                 self.rows[kept] = row;
                 kept += 1;

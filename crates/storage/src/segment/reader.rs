@@ -8,7 +8,7 @@ use super::decode::{Fetched, SegmentDecoder};
 use super::directory::{Directory, HEADER_LEN, PartEntry, directory_of, total_len};
 use super::error::{Fault, PartAt, PartName, SegmentError};
 use super::group::GroupColumns;
-use super::observer::{ScanPartId, SectionId};
+use super::observer::{ScanPartId, SectionId, SegmentTexts};
 use super::projection::Projection;
 use super::sections::{self, SectionReader};
 use super::trace_table::TraceTable;
@@ -84,6 +84,23 @@ pub(crate) struct Dictionaries {
 }
 
 impl Dictionaries {
+    /// Copies those of a segment that is being written: what its groups so far are read with.
+    pub(crate) fn of_texts(texts: &SegmentTexts<'_>) -> Self {
+        let copy = |texts: &TextHeap| Arc::new(texts.clone());
+        Self {
+            keys: texts.keys.into(),
+            values: texts.values.iter().map(|values| Some(copy(values))).collect(),
+            shapes: Arc::new(texts.shapes.clone()),
+            names: copy(texts.names),
+            event_names: copy(texts.event_names),
+            resources: copy(texts.resources),
+            services_of_resources: texts.services_of_resources.into(),
+            services: copy(texts.services),
+            scopes: copy(texts.scopes),
+            addresses: copy(texts.addresses),
+        }
+    }
+
     /// The memory that they take.
     pub(crate) fn byte_len(&self) -> usize {
         let fixed = [
@@ -181,9 +198,13 @@ impl Segment {
 
     /// Whether it may hold spans of a trace: false positives are below one in a hundred.
     pub(crate) fn may_hold(&self, trace_id_low: u64) -> bool {
-        // The filter was parsed when the footer was.
-        Filter::parse(&self.directory.filter)
-            .is_ok_and(|filter| filter.contains(hash::trace_id(trace_id_low)))
+        self.filter().is_some_and(|filter| filter.contains(hash::trace_id(trace_id_low)))
+    }
+
+    /// The filter over the hashes of trace ids. It is always there: it was parsed when the footer
+    /// was.
+    pub(crate) fn filter(&self) -> Option<Filter<'_>> {
+        Filter::parse(&self.directory.filter).ok()
     }
 
     /// Where the index tells of a trace; `None` when the filter says that it is not here.

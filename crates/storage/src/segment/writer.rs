@@ -13,7 +13,7 @@ use super::observer::{GroupObserver, GroupParts};
 use super::order::TraceOrder;
 use super::reader::GroupEntry;
 use super::source::Source;
-use super::trace_table::{CONTINUES, TraceTable};
+use super::trace_table::{CONTINUES, SUPERSEDES, TraceTable};
 use super::{index, sections};
 use crate::encoding::filter::FilterBuilder;
 use crate::encoding::hash;
@@ -141,7 +141,11 @@ impl<'o> SegmentWriter<'o> {
             (last.0, key.0) == (false, true) || key.1 - last.1 > GROUP_START_GAP_NS
         });
         self.last = Some(key);
-        self.folded_count += self.order.folded_count as u64;
+        for (source, row) in self.order.folded.iter().copied() {
+            let chunk = parts[source as usize].0.chunk();
+            self.observers.iter_mut().for_each(|observer| observer.folded(chunk, row as usize));
+        }
+        self.folded_count += self.order.folded.len() as u64;
         self.directory.trace_count += 1;
         let has_room = self.group.columns.row_count + row_count <= row_count_max;
         if jumps || !has_room || self.group.is_full() {
@@ -150,6 +154,7 @@ impl<'o> SegmentWriter<'o> {
         let mut taken = 0;
         while taken < row_count {
             if taken > 0 {
+                self.group.columns.goes_on = true;
                 self.end_group()?;
             }
             taken += self.group.push_trace(
@@ -223,6 +228,9 @@ impl<'o> SegmentWriter<'o> {
         }
         if parts.fingerprints.len() == columns.traces.len() {
             columns.traces.fingerprint = mem::take(&mut parts.fingerprints);
+        }
+        for trace in mem::take(&mut parts.superseding) {
+            columns.traces.flags[trace] |= SUPERSEDES;
         }
         self.encoder.encode(columns, &self.dictionaries.keys);
         self.upload.write(&self.encoder.bytes)?;

@@ -10,6 +10,7 @@ mod ledger;
 mod memory;
 mod quarantine;
 mod recycling;
+mod rollups;
 mod segment_store;
 mod segments;
 mod simulation;

@@ -1,0 +1,308 @@
+//! Settling: while a segment is written, each of its traces is understood once.
+//!
+//! A [`Settling`] watches the groups go by. It tells the structural fingerprint of each trace,
+//! and counts spans and calls in a [`Rollup`], which becomes a section.
+//!
+//! What is counted adds up over segments, exactly. Spans are counted where they are. The calls of
+//! a segment are those of its traces, together with what older segments hold of them, less what
+//! those count already: the sum over all segments is what the traces are now, whatever came late.
+//! The trace's row says then that it supersedes. A merge adds up the sections of what it merges
+//! and counts nothing anew, but takes off what it leaves out: a span that is there twice, and
+//! traces that were deleted. What retention takes, it takes with its counts; what remains of a
+//! trace of which a part expired may then count less than nothing.
+
+mod deleted;
+mod names;
+mod nodes;
+mod older;
+mod sections;
+mod trace_settler;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use spandrel_model::Span;
+use spandrel_model::trace::facts::Node;
+
+use self::names::Names;
+use self::nodes::{CodeMap, NodeTexts, PhaseTable};
+use self::older::Older;
+use self::trace_settler::{TRACE_NODE_COUNT_MAX, TraceSettler, is_in_order, put_in_order};
+use super::job::JobError;
+use crate::columns::{Chunk, Marks, Request, SpanReader};
+use crate::manifest::Manifest;
+use crate::reads::SegmentCache;
+use crate::rollup::{Class, Limits, Name, Rollup, SpanKey, minute_of};
+use crate::segment::{
+    CONTINUES, Dictionaries, GroupColumns, GroupObserver, GroupParts, SectionId, SegmentTexts,
+};
+use crate::store::ReadError;
+use crate::tenant::Tenant;
+
+pub(super) use deleted::{Deleted, DeletedIn};
+pub(crate) use sections::{ROLLUP_SECTION, STRAYS_SECTION, read_rollup};
+
+/// Settles the traces of one segment that is written.
+pub(super) struct Settling<'w> {
+    counting: Counting,
+    older: Older<'w>,
+    rollup: Rollup,
+    /// Calls that older segments count, and that the rollup counts again.
+    counted_before: Rollup,
+    /// The minutes of the segment's own spans: the first and the last.
+    minutes: Option<(u32, u32)>,
+    names: Names,
+    codes: CodeMap,
+    phases: PhaseTable,
+    settler: TraceSettler,
+    /// The rows of the group at hand.
+    nodes: Vec<Node>,
+    /// The rows of a trace that are not a stretch of these.
+    whole: Vec<Node>,
+    /// The rows so far of a trace that goes on in the next group.
+    open: Vec<Node>,
+    unsettled_count: u64,
+    error: Option<ReadError>,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counting {
+    /// All that goes by.
+    New,
+    /// Nothing: the rollup is that of the segments that are merged. What they have twice is
+    /// taken off.
+    Merged,
+    /// Nothing, and there is no rollup: the spans are copies.
+    Copies,
+}
+
+impl<'w> Settling<'w> {
+    /// For a flush of these traces. `view` names all segments that were flushed before.
+    pub(super) fn of_flush(
+        cache: &'w SegmentCache,
+        view: Arc<Manifest>,
+        tenant: &Tenant,
+        lows: &[u64],
+    ) -> Result<Self, JobError> {
+        let older = Older::find(cache, view, tenant, BTreeSet::new(), lows)?;
+        Ok(Self::new(Counting::New, older, Rollup::new(Limits::SEGMENT)))
+    }
+
+    /// For a merge of segments, whose rollups were added up. `superseding` are the traces whose
+    /// rows supersede others; these may be in segments that are not merged.
+    pub(super) fn of_merge(
+        cache: &'w SegmentCache,
+        view: Arc<Manifest>,
+        tenant: &Tenant,
+        merged: BTreeSet<u64>,
+        superseding: &[u64],
+        rollup: Rollup,
+    ) -> Result<Self, JobError> {
+        let older = Older::find(cache, view, tenant, merged, superseding)?;
+        Ok(Self::new(Counting::Merged, older, rollup))
+    }
+
+    /// For copies of spans that are counted elsewhere.
+    pub(super) fn of_copies(cache: &'w SegmentCache, tenant: &Tenant) -> Result<Self, JobError> {
+        let none = Arc::new(Manifest::empty());
+        let older = Older::find(cache, none, tenant, BTreeSet::new(), &[])?;
+        Ok(Self::new(Counting::Copies, older, Rollup::new(Limits::SEGMENT)))
+    }
+
+    fn new(counting: Counting, older: Older<'w>, rollup: Rollup) -> Self {
+        Self {
+            counting,
+            older,
+            rollup,
+            counted_before: Rollup::new(Limits::SEGMENT),
+            minutes: None,
+            names: Names::default(),
+            codes: CodeMap::default(),
+            phases: PhaseTable::default(),
+            settler: TraceSettler::default(),
+            nodes: Vec::new(),
+            whole: Vec::new(),
+            open: Vec::new(),
+            unsettled_count: 0,
+            error: None,
+        }
+    }
+
+    /// Whether the rollup so far counts anything.
+    pub(super) fn counts_something(&self) -> bool {
+        !self.rollup.is_empty()
+    }
+
+    /// Says how many traces could not be settled, once the segment is written.
+    ///
+    /// # Errors
+    ///
+    /// Fails when an older segment could not be read: the segment must not count then.
+    pub(super) fn finish(self) -> Result<u64, JobError> {
+        self.error.map_or(Ok(self.unsettled_count), |error| Err(error.into()))
+    }
+
+    fn widen_minutes(&mut self, group: &GroupColumns) {
+        for trace in 0..group.traces.len() {
+            let Some(start_ns) = group.traces.start_of(trace) else { continue };
+            let last = minute_of(group.traces.latest_start_of(trace));
+            let first = minute_of(Some(start_ns));
+            let (min, max) = self.minutes.unwrap_or((first, last));
+            self.minutes = Some((min.min(first), max.max(last)));
+        }
+    }
+
+    fn count_spans(&mut self, marks: &[Marks]) {
+        for (node, marks) in self.nodes.iter().zip(marks) {
+            let key = SpanKey {
+                service: self.names.rolled(node.service, &mut self.rollup),
+                operation: self.names.rolled(node.operation, &mut self.rollup),
+                class: Class::new(node.kind, marks.status(), node.is_error),
+                minute: minute_of(node.start_ns),
+            };
+            self.rollup.add_span(key, node.duration_ns);
+        }
+    }
+
+    /// Settles a trace of the group; returns its fingerprint, and whether it supersedes what older
+    /// segments say.
+    fn settle(&mut self, group: &mut GroupSpans<'_>, trace: usize) -> (u64, bool) {
+        let traces = &group.columns.traces;
+        let (low, rows) = (traces.low[trace], group.columns.rows_of(trace));
+        let is_rest = traces.has(trace, CONTINUES);
+        let before = self.older.nodes_of(low);
+        let (older_count, is_counted) = (before.len(), self.counting == Counting::New);
+        if older_count > 0 && is_counted {
+            self.whole.clear();
+            self.whole.extend_from_slice(before);
+            self.settle_before(low);
+        }
+        let mut nodes = &self.nodes[rows.clone()];
+        if older_count > 0 || is_rest || !is_in_order(nodes) {
+            self.whole.clear();
+            self.whole.extend_from_slice(self.older.nodes_of(low));
+            self.whole.append(&mut self.open);
+            self.whole.extend_from_slice(nodes);
+            put_in_order(&mut self.whole);
+            nodes = &self.whole;
+        }
+        let (older, error) = (&self.older, &mut self.error);
+        let spans = || {
+            // A trace over several groups is too long to be kept as spans.
+            let mut spans = if is_rest { None } else { group.spans(rows) }?;
+            if older_count > 0 {
+                spans.append(&mut keep_error(older.spans_of(low), error)?);
+            }
+            Some(spans)
+        };
+        let settled = self.settler.settle(nodes, &mut self.names, &mut self.phases, spans);
+        let Some(settled) = settled else {
+            self.unsettled_count += 1;
+            return (0, older_count > 0);
+        };
+        if is_counted {
+            let names = &mut self.names;
+            settled.count_calls(&mut self.rollup, |code, rollup| names.rolled(code, rollup));
+        }
+        (settled.facts.fingerprint, older_count > 0)
+    }
+
+    /// Counts the calls that older segments count of a trace, whose rows there are `whole`.
+    fn settle_before(&mut self, low: u64) {
+        put_in_order(&mut self.whole);
+        let (older, error) = (&self.older, &mut self.error);
+        let spans = || keep_error(older.spans_of(low), error);
+        let (names, phases) = (&mut self.names, &mut self.phases);
+        if let Some(settled) = self.settler.settle(&self.whole, names, phases, spans) {
+            settled
+                .count_calls(&mut self.counted_before, |code, rollup| names.name_in(code, rollup));
+        }
+    }
+}
+
+fn keep_error<T>(outcome: Result<T, ReadError>, error: &mut Option<ReadError>) -> Option<T> {
+    outcome.map_err(|failed| *error = Some(failed)).ok()
+}
+
+impl GroupObserver for Settling<'_> {
+    fn folded(&mut self, chunk: &Chunk, row: usize) {
+        if self.counting != Counting::Merged {
+            return;
+        }
+        let rows = &chunk.rows;
+        let marks = rows.marks[row];
+        let service = chunk.resources.service_of(rows.resource[row]);
+        let operation = chunk.names.str(rows.name[row]);
+        let mut twice = Rollup::new(Limits::SEGMENT);
+        let key = SpanKey {
+            service: service.map_or(Name::ABSENT, |name| twice.name(name)),
+            operation: if operation.is_empty() { Name::ABSENT } else { twice.name(operation) },
+            class: Class::new(marks.kind(), marks.status(), marks.has(Marks::ERROR)),
+            minute: minute_of(marks.has(Marks::HAS_START).then(|| rows.start_ns[row])),
+        };
+        let duration_ns = marks.has(Marks::HAS_DURATION).then(|| rows.duration_ns[row]);
+        twice.add_span(key, duration_ns);
+        self.rollup.subtract(&twice);
+    }
+
+    fn group(&mut self, group: &GroupColumns, texts: SegmentTexts<'_>, parts: &mut GroupParts) {
+        self.widen_minutes(group);
+        if self.open.is_empty() {
+            self.phases.clear();
+        }
+        self.nodes.clear();
+        let node_texts = NodeTexts::written(&texts);
+        let (names, phases) = (&mut self.names, &mut self.phases);
+        self.codes.make(group, &node_texts, names, phases, &mut self.nodes);
+        let lows = group.traces.low.iter().copied();
+        if let Err(error) = self.older.load(lows, names, phases) {
+            self.error = Some(error);
+        }
+        if self.counting == Counting::New {
+            self.count_spans(&group.marks);
+        }
+        let mut spans = GroupSpans { columns: group, texts, chunk: None };
+        for trace in 0..group.traces.len() {
+            let (mut fingerprint, mut supersedes) = (0, false);
+            if group.goes_on && trace + 1 == group.traces.len() {
+                if self.open.len() <= TRACE_NODE_COUNT_MAX {
+                    self.open.extend_from_slice(&self.nodes[group.rows_of(trace)]);
+                }
+            } else {
+                (fingerprint, supersedes) = self.settle(&mut spans, trace);
+            }
+            parts.fingerprints.push(fingerprint);
+            if supersedes {
+                parts.superseding.push(trace);
+            }
+        }
+    }
+
+    fn sections(&mut self, _: SegmentTexts<'_>, sections: &mut Vec<(SectionId, Vec<u8>)>) {
+        if self.counting != Counting::Copies {
+            self.rollup.subtract(&self.counted_before);
+            let minutes = self.minutes.map(|(first, last)| first..=last);
+            sections::write(&self.rollup, minutes, sections);
+        }
+    }
+}
+
+/// The spans of a group, whole, for the few traces that need them.
+struct GroupSpans<'g> {
+    columns: &'g GroupColumns,
+    texts: SegmentTexts<'g>,
+    chunk: Option<Chunk>,
+}
+
+impl GroupSpans<'_> {
+    fn spans(&mut self, rows: std::ops::Range<usize>) -> Option<Vec<Span<'static>>> {
+        let Self { columns, texts, chunk } = self;
+        let chunk = chunk.get_or_insert_with(|| {
+            let request = Request { arrival_ns: 0, log_file_id: 0, log_offset: 0 };
+            columns.to_chunk(0..columns.row_count, &Dictionaries::of_texts(texts), request)
+        });
+        let reader = SpanReader::new(chunk);
+        rows.map(|row| Some(reader.span(row)?.into_owned())).collect()
+    }
+}

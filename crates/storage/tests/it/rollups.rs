@@ -1,0 +1,295 @@
+//! What the store counts of settled traces is what is true of the traces as they are, whatever
+//! came late or twice, and was flushed, merged, deleted or replayed in between.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use spandrel_model::trace::{Trace, sum_links};
+use spandrel_model::{Endpoint, Resource, Span, SpanId, SpanKind, TraceId};
+use spandrel_storage::{
+    Account, Batch, Class, CompactionPolicy, Engine, Job, JobDone, NameText, Options, Origin,
+    RecordDecoder, Retention, Rollup, StoreLen, Tenant, minute_of,
+};
+use testkit::SimDisk;
+
+/// How many traces the spans share.
+const TRACE_COUNT: u64 = 4;
+
+const MINUTE_NS: u64 = 60_000_000_000;
+
+/// Spans as numbers: each is one, which says all of it.
+struct Coded;
+
+impl RecordDecoder for Coded {
+    fn decode(
+        &self,
+        _: &Origin,
+        body: &[u8],
+        sink: &mut dyn FnMut(&Span<'_>),
+    ) -> Result<(), String> {
+        let (codes, _) = body.as_chunks::<8>();
+        codes.iter().for_each(|code| sink(&span_of(u64::from_le_bytes(*code))));
+        Ok(())
+    }
+}
+
+/// A small world: few ids, so that spans meet as parents, halves, pieces and repetitions.
+fn span_of(code: u64) -> Span<'static> {
+    let mut rest = code;
+    let mut take = |count: u64| {
+        let taken = rest % count;
+        rest /= count;
+        taken
+    };
+    let low = 1 + take(TRACE_COUNT);
+    let mut span =
+        Span::new(TraceId::from_halves(0, low).unwrap(), SpanId::new(1 + take(6)).unwrap());
+    span.parent_id = SpanId::new(take(8));
+    let kinds = [
+        None,
+        Some(SpanKind::Client),
+        Some(SpanKind::Server),
+        Some(SpanKind::Producer),
+        Some(SpanKind::Consumer),
+        Some(SpanKind::Internal),
+    ];
+    span.kind = kinds[take(6) as usize];
+    span.start_ns =
+        [None, Some(1), Some(5), Some(MINUTE_NS), Some(9 * MINUTE_NS)][take(5) as usize];
+    span.duration_ns = [None, Some(3), Some(70)][take(3) as usize];
+    span.resource = Resource::of_service(["", "a", "B", "b"][take(4) as usize]);
+    let remote = ["", "a", "c"][take(3) as usize];
+    span.remote = (!remote.is_empty())
+        .then(|| Endpoint { service_name: Some(Cow::Borrowed(remote)), ..Endpoint::default() });
+    span.name = Cow::Borrowed(["", "get"][take(2) as usize]);
+    span.is_shared = take(4) == 0;
+    if take(4) == 0 {
+        span.status.code = spandrel_model::StatusCode::Error;
+    }
+    span
+}
+
+fn options(fan_in: usize) -> Options {
+    let account = |name| Account::new(name, 64 << 20);
+    Options {
+        file_len_max: 4_500,
+        group_len_max: 400,
+        compaction: CompactionPolicy { fan_in, ..CompactionPolicy::default() },
+        retention: Retention { len_max: StoreLen::Bytes(1 << 30), ..Retention::default() },
+        group_row_count_max: 7,
+        ..Options::new(account("head"), account("queue"), account("segments"))
+    }
+}
+
+struct World {
+    disk: SimDisk,
+    fan_in: usize,
+    engine: Engine<()>,
+    now_ns: u64,
+    merges: u64,
+}
+
+impl World {
+    fn new(fan_in: usize) -> Self {
+        let disk = SimDisk::new(1);
+        let engine = open(&disk, fan_in);
+        Self { disk, fan_in, engine, now_ns: 1, merges: 0 }
+    }
+
+    fn append(&mut self, codes: &[u64]) {
+        let spans = codes.iter().map(|code| span_of(*code)).collect();
+        let body: Vec<u8> = codes.iter().flat_map(|code| code.to_le_bytes()).collect();
+        let template = testkit::seeded_batch(&Tenant::default(), &[]);
+        let request = Batch { body: body.into(), spans, ..template };
+        let request = self.engine.charge(request).unwrap();
+        self.engine.append(request, ());
+        self.engine.commit(self.now_ns, &mut |(), outcome| outcome.unwrap());
+    }
+
+    /// Does all that is to be done. A flush and a merge that are under way at once are run and
+    /// finished in either order.
+    fn work(&mut self, order: u8) {
+        self.engine.want_flush();
+        loop {
+            self.now_ns += 10_000_000_000;
+            let mut jobs: Vec<Job> = Vec::new();
+            while let Some(job) = self.engine.next_job(self.now_ns) {
+                jobs.push(job);
+            }
+            if jobs.is_empty() {
+                break;
+            }
+            if order & 1 != 0 {
+                jobs.reverse();
+            }
+            let mut done: Vec<JobDone> = jobs.into_iter().map(Job::run).collect();
+            if order & 2 != 0 {
+                done.reverse();
+            }
+            done.into_iter().for_each(|done| self.engine.finish_job(done, self.now_ns));
+        }
+        self.merges = self.merges.max(self.engine.stats().compactions);
+    }
+
+    fn restart(self) -> Self {
+        let Self { disk, fan_in, engine, now_ns, merges } = self;
+        engine.close(now_ns, &mut |(), _| {}).unwrap();
+        let engine = open(&disk, fan_in);
+        Self { disk, fan_in, engine, now_ns, merges }
+    }
+}
+
+fn open(disk: &SimDisk, fan_in: usize) -> Engine<()> {
+    Engine::open(options(fan_in), 7, Arc::new(disk.clone()), &Coded, &mut |_| {}).unwrap()
+}
+
+/// The stored spans of all traces, by trace.
+fn stored(store: &Engine<()>) -> Vec<Vec<Span<'static>>> {
+    let trace = |low| store.trace(&Tenant::default(), low).unwrap();
+    let spans = (1..=TRACE_COUNT).map(trace);
+    spans.map(|spans| spans.iter().map(|span| (**span).clone()).collect()).collect()
+}
+
+fn text(name: NameText<'_>) -> String {
+    match name {
+        NameText::Absent => String::new(),
+        NameText::Text(text) => text.to_owned(),
+        NameText::Other => panic!("there is room for all names"),
+    }
+}
+
+type Spans = BTreeMap<(String, String, Class, u32), (i64, i64)>;
+
+fn counted_spans(rollup: &Rollup) -> Spans {
+    let key = |row: &spandrel_storage::SpanRow<'_>| {
+        (text(row.service), text(row.operation), row.class, row.minute)
+    };
+    rollup.spans().map(|row| (key(&row), (row.count, row.durations.count()))).collect()
+}
+
+fn expected_spans(traces: &[Vec<Span<'static>>]) -> Spans {
+    let mut counts = Spans::new();
+    for span in traces.iter().flatten() {
+        let class = Class::new(span.kind, span.status.code, span.is_error());
+        let service = span.service_name().unwrap_or_default().to_owned();
+        let key = (service, span.name.to_string(), class, minute_of(span.start_ns));
+        let counts = counts.entry(key).or_default();
+        counts.0 += 1;
+        counts.1 += i64::from(span.duration_ns.is_some());
+    }
+    counts
+}
+
+type Calls = BTreeMap<(String, String), (i64, i64)>;
+
+fn counted_calls(rollup: &Rollup) -> Calls {
+    let mut calls = Calls::new();
+    for row in rollup.calls() {
+        assert!(row.count >= 0, "no minute counts less than nothing: {row:?}");
+        let sums = calls.entry((text(row.parent), text(row.child))).or_default();
+        sums.0 += row.count;
+        sums.1 += row.errors;
+    }
+    calls
+}
+
+fn expected_calls(traces: &[Vec<Span<'static>>]) -> Calls {
+    let traces = traces.iter().filter_map(|spans| Trace::assemble(spans.clone()));
+    let links = sum_links(traces.flat_map(|trace| trace.dependency_links()));
+    let count = |count| i64::try_from(count).unwrap();
+    links
+        .into_iter()
+        .map(|link| ((link.parent, link.child), (count(link.call_count), count(link.error_count))))
+        .collect()
+}
+
+fn check(store: &Engine<()>) {
+    let traces = stored(store);
+    let rollup = store.rollup(&Tenant::default(), ..).unwrap();
+    assert_eq!(counted_spans(&rollup), expected_spans(&traces));
+    assert_eq!(counted_calls(&rollup), expected_calls(&traces));
+    // The minutes apart are the whole.
+    let mut minutes = store.rollup(&Tenant::default(), ..MINUTE_NS).unwrap();
+    for minute in 1..10 {
+        let window = minute * MINUTE_NS..(minute + 1) * MINUTE_NS;
+        minutes.merge(&store.rollup(&Tenant::default(), window).unwrap());
+    }
+    assert_eq!(counted_spans(&minutes), counted_spans(&rollup));
+    assert_eq!(counted_calls(&minutes), counted_calls(&rollup));
+    let stats = store.stats();
+    assert_eq!((stats.job_trouble, stats.quarantined_segments.len()), (None, 0));
+}
+
+/// What happens to a store, and in which order its jobs run.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Spans come.
+    Spans(Vec<u64>),
+    /// Spans come that came before.
+    Again(usize),
+    Restart,
+    Delete(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<(Step, u8)>> {
+    let spans = || proptest::collection::vec(any::<u64>(), 1..12);
+    let step = prop_oneof![
+        8 => spans().prop_map(Step::Spans),
+        2 => any::<usize>().prop_map(Step::Again),
+        1 => Just(Step::Restart),
+        1 => (1..=TRACE_COUNT).prop_map(Step::Delete),
+    ];
+    proptest::collection::vec((step, 0..4_u8), 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..Default::default() })]
+
+    #[test]
+    fn counts_are_those_of_the_traces_as_they_are(steps in steps(), fan_in in 2..4_usize) {
+        let mut world = World::new(fan_in);
+        let mut sent: Vec<Vec<u64>> = Vec::new();
+        for (step, order) in steps {
+            match step {
+                Step::Spans(codes) => {
+                    world.append(&codes);
+                    sent.push(codes);
+                }
+                Step::Again(place) if !sent.is_empty() => {
+                    world.append(&sent[place % sent.len()]);
+                }
+                Step::Again(_) => {}
+                Step::Restart => world = world.restart(),
+                Step::Delete(low) => {
+                    world.engine.delete_trace(&Tenant::default(), low).unwrap();
+                }
+            }
+            world.work(order);
+            // What is deleted counts until its space is given back.
+            if world.engine.stats().tombstones == 0 {
+                check(&world.engine);
+            }
+        }
+    }
+}
+
+#[test]
+fn merges_deletions_and_late_spans_do_happen_in_these_tests() {
+    let mut world = World::new(2);
+    for round in 0..30_u64 {
+        let codes: Vec<u64> =
+            (0..9).map(|at| (round * 9 + at).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        world.append(&codes);
+        if round == 3 {
+            world.engine.delete_trace(&Tenant::default(), 2).unwrap();
+        }
+        world.work((round % 4) as u8);
+    }
+    let stats = world.engine.stats();
+    assert!(stats.compactions > 10 && stats.folded_spans == 0, "{stats:?}");
+    assert_eq!(stats.tombstones, 0, "{stats:?}");
+    assert_eq!(stats.unsettled_traces, 0, "{stats:?}");
+    check(&world.engine);
+}
