@@ -17,6 +17,7 @@ use crate::engine::{Charged, Engine, Opening, Recovery, Shared};
 use crate::maintenance::{Job, JobDone, pin};
 use crate::manifest::ManifestChange;
 use crate::options::{OpenError, Options, Progress, RecordDecoder, StoreStats};
+use crate::reads::TraceRow;
 use crate::rollup::Rollup;
 use crate::store::{
     AppendError, Batch, Completion, FoundTrace, NameRequest, ReadError, ScanRequest, SpanStore,
@@ -170,6 +171,16 @@ impl EmbeddedStore {
         let was_pinned = !change.remove.is_empty();
         self.ask(|reply| Message::Adopt(change, reply));
         Ok(was_pinned)
+    }
+
+    /// What is known of some traces without their spans, in the order asked for: of those that
+    /// settled, and as far as they did. Spans still in memory are not in it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn trace_rows(&self, tenant: &Tenant, lows: &[u64]) -> Result<Vec<TraceRow>, ReadError> {
+        self.shared.trace_rows(tenant, lows)
     }
 
     /// What spans and calls there were in a window of time, in nanoseconds since 1970: counts and

@@ -205,6 +205,19 @@ impl<T> Engine<T> {
         self.shared.trace(tenant, trace_id_low)
     }
 
+    /// See [`crate::EmbeddedStore::trace_rows`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn trace_rows(
+        &self,
+        tenant: &Tenant,
+        lows: &[u64],
+    ) -> Result<Vec<crate::TraceRow>, crate::ReadError> {
+        self.shared.trace_rows(tenant, lows)
+    }
+
     /// See [`crate::EmbeddedStore::rollup`].
     ///
     /// # Errors

@@ -46,6 +46,7 @@ pub use options::{
 pub use predicate::{
     AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest, attribute_prints_as,
 };
+pub use reads::TraceRow;
 pub use rollup::{
     CallKey, CallRow, Class, Histogram, Limits, NAME_LEN_MAX, NO_MINUTE, Name, NameText, Rollup,
     RollupError, SpanKey, SpanRow, minute_of,

@@ -70,6 +70,14 @@ impl Manifest {
         tombstones.iter().any(|tombstone| entry.id < tombstone.segments_before)
     }
 
+    /// The deletion by which the spans that a segment holds of a trace are gone: the first one
+    /// after them, by its [`Tombstone::segments_before`].
+    pub(crate) fn deletion_of(&self, entry: &SegmentEntry, trace_id_low: u64) -> Option<u64> {
+        let tombstones = self.tombstones_of(&entry.tenant, trace_id_low).iter();
+        let before = tombstones.map(|tombstone| tombstone.segments_before);
+        before.filter(|before| entry.id < *before).min()
+    }
+
     /// Whether the spans of a trace in a record of the log are deleted.
     #[must_use]
     pub fn is_deleted_in_log(

@@ -9,5 +9,7 @@ mod batch;
 mod cache;
 mod lookup;
 mod rollups;
+mod trace_rows;
 
 pub(crate) use cache::{OpenSegment, SegmentCache, Trouble, disk};
+pub use trace_rows::TraceRow;

@@ -19,6 +19,7 @@ use crate::maintenance::Workshop;
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::options::{Options, Progress, StoreStats};
 use crate::predicate::SpanFilter;
+use crate::reads::TraceRow;
 use crate::rollup::{Limits, NO_MINUTE, Rollup, minute_of};
 use crate::store::{
     AppendError, Batch, FoundTrace, NameRequest, ReadError, ScanRequest, StoredSpan,
@@ -313,6 +314,19 @@ impl Shared {
         wanted: &NameRequest,
     ) -> Result<Vec<String>, ReadError> {
         Ok(self.head.names(tenant, wanted))
+    }
+
+    /// See [`crate::EmbeddedStore::trace_rows`].
+    pub(crate) fn trace_rows(
+        &self,
+        tenant: &Tenant,
+        lows: &[u64],
+    ) -> Result<Vec<TraceRow>, ReadError> {
+        let visible = self.visible();
+        let of_tenant = |entry: &&SegmentEntry| entry.tenant == *tenant;
+        let entries: Vec<_> = visible.segments().iter().filter(of_tenant).collect();
+        let is_deleted = |entry: &SegmentEntry, low| visible.is_deleted(entry, low);
+        self.workshop.cache.trace_rows(&entries, lows, is_deleted)
     }
 
     /// See [`crate::EmbeddedStore::rollup`].

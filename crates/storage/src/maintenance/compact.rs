@@ -250,7 +250,7 @@ impl Input {
 fn settling<'w>(
     workshop: &'w Workshop,
     view: Arc<Manifest>,
-    merge: &Merge,
+    merge: &'w Merge,
     inputs: &[Input],
     manifest: &Manifest,
     collected: &Collected,
@@ -260,16 +260,14 @@ fn settling<'w>(
         let added = workshop.cache.add_rollup(&input.segment, |_| true, true, &mut rollup);
         added.map_err(|trouble| damaged(workshop, &input.segment, trouble))?;
     }
-    let ids: BTreeSet<u64> = merge.segments.iter().map(|entry| entry.id).collect();
+    let rewritten: BTreeSet<u64> = merge.segments.iter().map(|entry| entry.id).collect();
     let (cache, tenant) = (&workshop.cache, &merge.tenant);
-    let view_of_deleted = Arc::clone(&view);
-    let place =
-        DeletedIn { cache, view: view_of_deleted, manifest, tenant, rewritten: ids.clone() };
+    let place = DeletedIn { cache, view: Arc::clone(&view), manifest, tenant, rewritten };
     let mut deleted = Deleted::default();
     for low in &collected.deleted {
         deleted.take_out(&place, *low, &mut rollup)?;
     }
-    Settling::of_merge(cache, view, tenant, ids, &collected.superseding, rollup)
+    Settling::of_merge(cache, view, tenant, &merge.segments, &collected.superseding, rollup)
 }
 
 fn parts_in(table: &TraceTable, input: u16, group: u32) -> impl Iterator<Item = Part> + '_ {

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use spandrel_model::Span;
+
 use super::job::{Done, JobError, Workshop};
 use super::settle::Settling;
+use crate::columns::SpanReader;
 use crate::head::FlushPlan;
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::segment::{SegmentSummary, Source};
@@ -19,7 +22,13 @@ pub(super) fn run(
     segment_id: u64,
 ) -> Result<Done, JobError> {
     let lows: Vec<u64> = plan.traces().map(|trace| trace.trace_id_low()).collect();
-    let mut settling = Settling::of_flush(&workshop.cache, view, plan.tenant(), &lows)?;
+    let mut settling = Settling::of_flush(
+        &workshop.cache,
+        view,
+        plan.tenant(),
+        &lows,
+        Box::new(|low| Ok(spans_of(plan, low))),
+    )?;
     let mut writer = workshop.writer(plan.tenant(), segment_id, false, &mut settling)?;
     let mut sources: Vec<Source> = plan.chunks().map(|chunk| Source::new(chunk.clone())).collect();
     for (count, trace) in plan.traces().enumerate() {
@@ -35,6 +44,22 @@ pub(super) fn run(
     let change = ManifestChange { add: vec![entry], ..ManifestChange::default() };
     workshop.catalog.apply(&change)?;
     Ok(Done { change, written_len, folded_count: 0, unsettled_count })
+}
+
+/// The spans of a trace.
+fn spans_of(plan: &FlushPlan, trace_id_low: u64) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
+    let mut traces = plan.traces();
+    let Some(trace) = traces.find(|trace| trace.trace_id_low() == trace_id_low) else {
+        return spans;
+    };
+    for (place, rows) in trace.parts() {
+        let Some(chunk) = plan.chunks().nth(place) else { continue };
+        let reader = SpanReader::new(chunk);
+        let found = rows.iter().filter_map(|row| reader.span(*row as usize));
+        spans.extend(found.map(Span::into_owned));
+    }
+    spans
 }
 
 /// Picks the sources that the parts of a trace are in, which come in their order.

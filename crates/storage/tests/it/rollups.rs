@@ -2,7 +2,7 @@
 //! came late or twice, and was flushed, merged, deleted or replayed in between.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -218,8 +218,33 @@ fn check(store: &Engine<()>) {
     }
     assert_eq!(counted_spans(&minutes), counted_spans(&rollup));
     assert_eq!(counted_calls(&minutes), counted_calls(&rollup));
+    check_rows(store, &traces);
     let stats = store.stats();
     assert_eq!((stats.job_trouble, stats.quarantined_segments.len()), (None, 0));
+}
+
+/// What is told of each trace is what its spans tell.
+fn check_rows(store: &Engine<()>, traces: &[Vec<Span<'static>>]) {
+    let lows: Vec<u64> = (1..=TRACE_COUNT).collect();
+    let found = store.trace_rows(&Tenant::default(), &lows).unwrap();
+    let due = traces.iter().filter_map(|spans| Trace::assemble(spans.clone()));
+    let due: Vec<Trace> = due.collect();
+    assert_eq!(found.len(), due.len());
+    for (row, trace) in found.iter().zip(&due) {
+        let spans = trace.spans();
+        assert_eq!(row.trace_id_low, trace.trace_id().low());
+        assert_eq!(row.start_ns, spans.iter().filter_map(|span| span.start_ns).min());
+        assert_eq!(row.latest_start_ns, spans.iter().filter_map(|span| span.start_ns).max());
+        let services: BTreeSet<&str> = spans.iter().filter_map(Span::service_name).collect();
+        assert!(services.into_iter().all(|service| row.services.iter().any(|s| s == service)));
+        let ids: BTreeSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
+        assert_eq!(row.span_count as usize, ids.len());
+        let failed = spans.iter().filter(|span| span.is_error()).map(|span| span.span_id);
+        assert_eq!(row.error_count as usize, failed.collect::<BTreeSet<_>>().len());
+        let shares: u32 = row.critical_path.iter().map(|(_, share)| u32::from(*share)).sum();
+        assert!(shares <= 258, "{row:?}");
+        assert_eq!(row.root_duration_ns.is_some(), shares > 0, "{row:?}");
+    }
 }
 
 /// What happens to a store, and in which order its jobs run.

@@ -1,6 +1,6 @@
 //! Deleted traces, while the segments that hold them are rewritten: their counts go too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use spandrel_model::Span;
@@ -11,7 +11,7 @@ use super::nodes::{PhaseTable, node_of};
 use super::trace_settler::{TraceSettler, put_in_order};
 use crate::manifest::{Manifest, SegmentClass, SegmentEntry};
 use crate::reads::SegmentCache;
-use crate::rollup::{Class, Rollup, SpanKey, minute_of};
+use crate::rollup::{Class, Limits, Name, Rollup, SpanKey, minute_of};
 use crate::store::ReadError;
 use crate::tenant::Tenant;
 
@@ -49,20 +49,38 @@ impl Deleted {
         trace_id_low: u64,
         rollup: &mut Rollup,
     ) -> Result<(), ReadError> {
-        let is_deleted = |entry: &&SegmentEntry| {
-            entry.tenant == *place.tenant
-                && entry.class == SegmentClass::Ordinary
-                && place.manifest.is_deleted(entry, trace_id_low)
-        };
-        let entries = place.view.segments().iter().filter(is_deleted);
+        // What came after a deletion and was deleted again is another trace.
+        let mut deletions: BTreeMap<u64, Vec<&SegmentEntry>> = BTreeMap::new();
+        for entry in place.view.segments() {
+            let counts = entry.tenant == *place.tenant && entry.class == SegmentClass::Ordinary;
+            let deletion = place.manifest.deletion_of(entry, trace_id_low);
+            if let Some(deletion) = deletion.filter(|_| counts) {
+                deletions.entry(deletion).or_default().push(entry);
+            }
+        }
+        for entries in deletions.into_values() {
+            if entries.iter().any(|entry| place.rewritten.contains(&entry.id)) {
+                self.take_out_of(place, &entries, trace_id_low, rollup)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_out_of(
+        &mut self,
+        place: &DeletedIn<'_>,
+        entries: &[&SegmentEntry],
+        trace_id_low: u64,
+        rollup: &mut Rollup,
+    ) -> Result<(), ReadError> {
         let (mut here, mut all, mut left) = (Vec::new(), Vec::new(), Vec::new());
-        for found in place.cache.find_trace(entries, trace_id_low)? {
+        for found in place.cache.find_trace(entries.iter().copied(), trace_id_low)? {
             let spans = found.spans().unwrap_or_default();
             all.extend(spans.iter().cloned());
             let is_here = place.rewritten.contains(&found.segment_id);
             if is_here { &mut here } else { &mut left }.extend(spans);
         }
-        let mut counted = Rollup::new(crate::rollup::Limits::SEGMENT);
+        let mut counted = Rollup::new(Limits::SEGMENT);
         for span in &here {
             let key = SpanKey {
                 service: name(span.service_name(), &mut counted),
@@ -74,7 +92,7 @@ impl Deleted {
         }
         self.count_calls(all, &mut counted);
         rollup.subtract(&counted);
-        let mut counted = Rollup::new(crate::rollup::Limits::SEGMENT);
+        let mut counted = Rollup::new(Limits::SEGMENT);
         self.count_calls(left, &mut counted);
         rollup.merge(&counted);
         Ok(())
@@ -91,6 +109,6 @@ impl Deleted {
     }
 }
 
-fn name(text: Option<&str>, rollup: &mut Rollup) -> crate::rollup::Name {
-    text.map_or(crate::rollup::Name::ABSENT, |text| rollup.name(text))
+fn name(text: Option<&str>, rollup: &mut Rollup) -> Name {
+    text.map_or(Name::ABSENT, |text| rollup.name(text))
 }

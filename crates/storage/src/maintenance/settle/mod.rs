@@ -1,22 +1,26 @@
 //! Settling: while a segment is written, each of its traces is understood once.
 //!
-//! A [`Settling`] watches the groups go by. It tells the structural fingerprint of each trace,
-//! and counts spans and calls in a [`Rollup`], which becomes a section.
+//! A [`Settling`] watches the groups go by. It tells the structural fingerprint of each trace and,
+//! in a part of the group, what else lists and comparisons ask ([`FactRows`]); and it counts spans
+//! and calls in a [`Rollup`], which becomes a section.
 //!
 //! What is counted adds up over segments, exactly. Spans are counted where they are. The calls of
 //! a segment are those of its traces, together with what older segments hold of them, less what
 //! those count already: the sum over all segments is what the traces are now, whatever came late.
-//! The trace's row says then that it supersedes. A merge adds up the sections of what it merges
+//! The trace's row says then that it supersedes, and a section tells of the whole ([`Wholes`]). A
+//! merge adds up the sections of what it merges
 //! and counts nothing anew, but takes off what it leaves out: a span that is there twice, and
 //! traces that were deleted. What retention takes, it takes with its counts; what remains of a
 //! trace of which a part expired may then count less than nothing.
 
 mod deleted;
+mod facts;
 mod names;
 mod nodes;
 mod older;
 mod sections;
 mod trace_settler;
+mod wholes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,7 +34,8 @@ use self::older::Older;
 use self::trace_settler::{TRACE_NODE_COUNT_MAX, TraceSettler, is_in_order, put_in_order};
 use super::job::JobError;
 use crate::columns::{Chunk, Marks, Request, SpanReader};
-use crate::manifest::Manifest;
+use crate::encoding::Encoder;
+use crate::manifest::{Manifest, SegmentEntry};
 use crate::reads::SegmentCache;
 use crate::rollup::{Class, Limits, Name, Rollup, SpanKey, minute_of};
 use crate::segment::{
@@ -40,12 +45,15 @@ use crate::store::ReadError;
 use crate::tenant::Tenant;
 
 pub(super) use deleted::{Deleted, DeletedIn};
+pub(crate) use facts::{Bases, FACTS_PART, FactRows};
 pub(crate) use sections::{ROLLUP_SECTION, STRAYS_SECTION, read_rollup};
+pub(crate) use wholes::{WHOLES_SECTION, Wholes};
 
 /// Settles the traces of one segment that is written.
 pub(super) struct Settling<'w> {
     counting: Counting,
     older: Older<'w>,
+    spans_of: SpansOf<'w>,
     rollup: Rollup,
     /// Calls that older segments count, and that the rollup counts again.
     counted_before: Rollup,
@@ -61,9 +69,17 @@ pub(super) struct Settling<'w> {
     whole: Vec<Node>,
     /// The rows so far of a trace that goes on in the next group.
     open: Vec<Node>,
+    /// What the group's part says.
+    facts: FactRows,
+    wholes: Wholes,
+    path_buffer: Vec<(u32, u64)>,
+    encoder: Encoder,
     unsettled_count: u64,
     error: Option<ReadError>,
 }
+
+/// Finds the spans of a trace that is being written, for one that is not in one group.
+pub(super) type SpansOf<'w> = Box<dyn Fn(u64) -> Result<Vec<Span<'static>>, ReadError> + 'w>;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +100,10 @@ impl<'w> Settling<'w> {
         view: Arc<Manifest>,
         tenant: &Tenant,
         lows: &[u64],
+        spans_of: SpansOf<'w>,
     ) -> Result<Self, JobError> {
         let older = Older::find(cache, view, tenant, BTreeSet::new(), lows)?;
-        Ok(Self::new(Counting::New, older, Rollup::new(Limits::SEGMENT)))
+        Ok(Self::new(Counting::New, older, spans_of, Rollup::new(Limits::SEGMENT)))
     }
 
     /// For a merge of segments, whose rollups were added up. `superseding` are the traces whose
@@ -95,25 +112,33 @@ impl<'w> Settling<'w> {
         cache: &'w SegmentCache,
         view: Arc<Manifest>,
         tenant: &Tenant,
-        merged: BTreeSet<u64>,
+        merged: &'w [SegmentEntry],
         superseding: &[u64],
         rollup: Rollup,
     ) -> Result<Self, JobError> {
-        let older = Older::find(cache, view, tenant, merged, superseding)?;
-        Ok(Self::new(Counting::Merged, older, rollup))
+        let ids = merged.iter().map(|entry| entry.id).collect();
+        let older = Older::find(cache, Arc::clone(&view), tenant, ids, superseding)?;
+        let spans_of: SpansOf<'w> = Box::new(move |low| {
+            let kept = merged.iter().filter(|entry| !view.is_deleted(entry, low));
+            let found = cache.find_trace(kept, low)?;
+            Ok(found.iter().filter_map(|rows| rows.spans()).flatten().collect())
+        });
+        Ok(Self::new(Counting::Merged, older, spans_of, rollup))
     }
 
     /// For copies of spans that are counted elsewhere.
     pub(super) fn of_copies(cache: &'w SegmentCache, tenant: &Tenant) -> Result<Self, JobError> {
         let none = Arc::new(Manifest::empty());
         let older = Older::find(cache, none, tenant, BTreeSet::new(), &[])?;
-        Ok(Self::new(Counting::Copies, older, Rollup::new(Limits::SEGMENT)))
+        let spans_of: SpansOf<'w> = Box::new(|_| Ok(Vec::new()));
+        Ok(Self::new(Counting::Copies, older, spans_of, Rollup::new(Limits::SEGMENT)))
     }
 
-    fn new(counting: Counting, older: Older<'w>, rollup: Rollup) -> Self {
+    fn new(counting: Counting, older: Older<'w>, spans_of: SpansOf<'w>, rollup: Rollup) -> Self {
         Self {
             counting,
             older,
+            spans_of,
             rollup,
             counted_before: Rollup::new(Limits::SEGMENT),
             minutes: None,
@@ -124,6 +149,10 @@ impl<'w> Settling<'w> {
             nodes: Vec::new(),
             whole: Vec::new(),
             open: Vec::new(),
+            facts: FactRows::default(),
+            wholes: Wholes::default(),
+            path_buffer: Vec::new(),
+            encoder: Encoder::new(),
             unsettled_count: 0,
             error: None,
         }
@@ -187,10 +216,12 @@ impl<'w> Settling<'w> {
             put_in_order(&mut self.whole);
             nodes = &self.whole;
         }
-        let (older, error) = (&self.older, &mut self.error);
+        let (older, spans_of, error) = (&self.older, &self.spans_of, &mut self.error);
         let spans = || {
-            // A trace over several groups is too long to be kept as spans.
-            let mut spans = if is_rest { None } else { group.spans(rows) }?;
+            let mut spans = match is_rest {
+                false => group.spans(rows)?,
+                true => keep_error(spans_of(low), error)?,
+            };
             if older_count > 0 {
                 spans.append(&mut keep_error(older.spans_of(low), error)?);
             }
@@ -199,11 +230,20 @@ impl<'w> Settling<'w> {
         let settled = self.settler.settle(nodes, &mut self.names, &mut self.phases, spans);
         let Some(settled) = settled else {
             self.unsettled_count += 1;
+            self.facts.push_nothing();
             return (0, older_count > 0);
         };
         if is_counted {
             let names = &mut self.names;
             settled.count_calls(&mut self.rollup, |code, rollup| names.rolled(code, rollup));
+        }
+        let (codes, buffer) = (&self.codes, &mut self.path_buffer);
+        if older_count > 0 || is_rest {
+            self.facts.push_nothing();
+            self.wholes.push(low, &settled, buffer);
+        } else {
+            let service = |code| codes.service_back(code);
+            self.facts.push(&settled, buffer, service, |code| codes.name_back(code));
         }
         (settled.facts.fingerprint, older_count > 0)
     }
@@ -262,6 +302,7 @@ impl GroupObserver for Settling<'_> {
         if self.counting == Counting::New {
             self.count_spans(&group.marks);
         }
+        self.facts.clear();
         let mut spans = GroupSpans { columns: group, texts, chunk: None };
         for trace in 0..group.traces.len() {
             let (mut fingerprint, mut supersedes) = (0, false);
@@ -269,6 +310,7 @@ impl GroupObserver for Settling<'_> {
                 if self.open.len() <= TRACE_NODE_COUNT_MAX {
                     self.open.extend_from_slice(&self.nodes[group.rows_of(trace)]);
                 }
+                self.facts.push_nothing();
             } else {
                 (fingerprint, supersedes) = self.settle(&mut spans, trace);
             }
@@ -277,9 +319,17 @@ impl GroupObserver for Settling<'_> {
                 parts.superseding.push(trace);
             }
         }
+        let mut out = Vec::new();
+        self.facts.encode(&Bases::of_table(&group.traces), &mut self.encoder, &mut out);
+        parts.scan.push((FACTS_PART, out));
     }
 
     fn sections(&mut self, _: SegmentTexts<'_>, sections: &mut Vec<(SectionId, Vec<u8>)>) {
+        if self.wholes.len() > 0 {
+            let mut out = Vec::new();
+            self.wholes.encode(|code| self.names.text(code), &mut self.encoder, &mut out);
+            sections.push((WHOLES_SECTION, out));
+        }
         if self.counting != Counting::Copies {
             self.rollup.subtract(&self.counted_before);
             let minutes = self.minutes.map(|(first, last)| first..=last);

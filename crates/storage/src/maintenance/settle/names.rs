@@ -53,6 +53,11 @@ impl Names {
         if bytes.is_empty() { NO_CODE } else { self.code_of(bytes) }
     }
 
+    /// The text of a code.
+    pub(super) fn text(&self, code: u32) -> &str {
+        self.texts.get(code as usize).map_or("", |text| text)
+    }
+
     /// What the settler asks for.
     pub(super) fn tables<'t>(&'t self, phases: &'t [Phases]) -> Tables<'t> {
         Tables {

@@ -104,6 +104,9 @@ pub(super) struct CodeMap {
     keys_seen: usize,
     remote_key: Option<u32>,
     step_buffer: Vec<(u64, Step)>,
+    /// The way back: one more than the segment's code, by that in [`Names`], or 0.
+    services_back: Vec<u32>,
+    names_back: Vec<u32>,
 }
 
 impl CodeMap {
@@ -128,8 +131,11 @@ impl CodeMap {
 
     /// Takes in what the dictionaries have more of than the last time.
     pub(super) fn learn(&mut self, texts: &NodeTexts<'_>, names: &mut Names) {
+        let seen = (self.services.len(), self.names.len());
         extend(&mut self.services, texts.services, |text| names.code_of(text));
         extend(&mut self.names, texts.names, |text| names.code_of_operation(text));
+        go_back(&mut self.services_back, &self.services, seen.0);
+        go_back(&mut self.names_back, &self.names, seen.1);
         extend(&mut self.addresses, texts.addresses, |text| read_address(text).unwrap_or_default());
         extend(&mut self.steps, texts.event_names, |text| {
             std::str::from_utf8(text).ok().and_then(Step::named)
@@ -196,6 +202,16 @@ impl CodeMap {
         }
     }
 
+    /// One more than the segment's code of a service; 0 for none.
+    pub(super) fn service_back(&self, code: u32) -> u32 {
+        self.services_back.get(code as usize).copied().unwrap_or(0)
+    }
+
+    /// The same of a span's name.
+    pub(super) fn name_back(&self, code: u32) -> u32 {
+        self.names_back.get(code as usize).copied().unwrap_or(0)
+    }
+
     fn remote_count(&self, shape: Option<u32>) -> usize {
         let count = shape.and_then(|shape| self.remote_counts.get(shape as usize));
         count.copied().unwrap_or(0).into()
@@ -233,6 +249,18 @@ fn is_remote_service(key: &ColumnKey) -> bool {
 fn extend<T>(known: &mut Vec<T>, heap: &TextHeap, mut of: impl FnMut(&[u8]) -> T) {
     for place in known.len()..heap.len() {
         known.push(of(heap.get(place as u32)));
+    }
+}
+
+/// Notes the places of codes from the `first` on.
+fn go_back(back: &mut Vec<u32>, codes: &[u32], first: usize) {
+    for (place, code) in codes.iter().enumerate().skip(first).filter(|(_, code)| **code != NO_CODE)
+    {
+        let code = *code as usize;
+        if back.len() <= code {
+            back.resize(code + 1, 0);
+        }
+        back[code] = place as u32 + 1;
     }
 }
 

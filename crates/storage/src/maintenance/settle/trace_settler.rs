@@ -11,6 +11,10 @@ use crate::rollup::{CallKey, Name, Rollup, minute_of};
 /// A trace of more rows is not settled: no fingerprint, no calls.
 pub(super) const TRACE_NODE_COUNT_MAX: usize = 1 << 20;
 
+/// One of more rows is not either, if its spans have to be merged by their texts: that takes all of
+/// them in memory.
+const MERGED_SPAN_COUNT_MAX: usize = 1 << 16;
+
 /// Finds the facts of traces. Equal spans have equal facts, wherever and in whatever order they
 /// stand: sums over segments would not be exact otherwise.
 #[derive(Debug, Default)]
@@ -25,6 +29,8 @@ pub(super) struct TraceSettler {
 pub(super) struct Settled<'s> {
     pub(super) facts: &'s TraceFacts,
     nodes: &'s [Node],
+    /// How many spans there are as they were received.
+    pub(super) received_count: usize,
 }
 
 impl TraceSettler {
@@ -42,17 +48,25 @@ impl TraceSettler {
             return None;
         }
         if let Some(facts) = self.settler.settle(nodes, &names.tables(&phases.list)) {
-            return Some(Settled { facts, nodes });
+            return Some(Settled { facts, nodes, received_count: nodes.len() });
+        }
+        if nodes.len() > MERGED_SPAN_COUNT_MAX {
+            return None;
         }
         self.merged.clear();
         let merged = merge(spans()?);
         self.merged.extend(merged.iter().map(|span| node_of(span, names, phases)));
         let facts = self.merging.settle_merged(&self.merged, &names.tables(&phases.list));
-        Some(Settled { facts, nodes: &self.merged })
+        Some(Settled { facts, nodes: &self.merged, received_count: nodes.len() })
     }
 }
 
 impl Settled<'_> {
+    /// A node that the facts tell of.
+    pub(super) fn node(&self, place: u32) -> Option<&Node> {
+        self.nodes.get(place as usize)
+    }
+
     /// Counts the trace's calls; `name` gives the rollup's names of codes.
     pub(super) fn count_calls(
         &self,
@@ -60,7 +74,7 @@ impl Settled<'_> {
         mut name: impl FnMut(u32, &mut Rollup) -> Name,
     ) {
         for call in &self.facts.calls {
-            let start_ns = self.nodes.get(call.node as usize).and_then(|node| node.start_ns);
+            let start_ns = self.node(call.node).and_then(|node| node.start_ns);
             let key = CallKey {
                 parent: name(call.parent, rollup),
                 child: name(call.child, rollup),
