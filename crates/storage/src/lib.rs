@@ -19,6 +19,8 @@ mod manifest;
 mod memory;
 mod options;
 mod predicate;
+#[allow(dead_code, reason = "scans of the new head and of segments are made of these")]
+mod search;
 mod segment_store;
 mod store;
 mod tenant;

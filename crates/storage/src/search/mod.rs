@@ -1,0 +1,24 @@
+//! Searching columns: which rows may meet a [`SpanFilter`](crate::SpanFilter), and which traces
+//! come next.
+//!
+//! A [`Plan`] is a filter made ready for one set of dictionaries: texts are tested once for each
+//! distinct entry, and rows are then a matter of comparing words. [`Merge`] puts what many chunks
+//! and segments find into one order, newest first.
+//!
+//! Nothing here reads a file: whoever calls brings the columns.
+
+mod merge;
+mod plan;
+mod row_set;
+mod select;
+mod value_test;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use merge::{Candidate, Merge, Source, Step, scan};
+pub(crate) use plan::{Needs, Plan, Tables};
+pub(crate) use row_set::RowSet;
+pub(crate) use select::Selection;
+pub(crate) use value_test::{may_be_number, value_of};
