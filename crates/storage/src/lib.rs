@@ -11,6 +11,7 @@ mod columns;
 mod counters;
 mod disk;
 mod embedded;
+pub mod encoding;
 mod engine;
 mod head;
 #[allow(dead_code, reason = "the engine runs these next")]
@@ -21,6 +22,8 @@ mod options;
 mod predicate;
 #[allow(dead_code, reason = "scans of the new head and of segments are made of these")]
 mod search;
+#[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
+mod segment;
 mod segment_store;
 mod store;
 mod tenant;

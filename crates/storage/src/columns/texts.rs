@@ -63,7 +63,8 @@ impl TextHeap {
         place as u32
     }
 
-    fn clear(&mut self) {
+    /// Makes it empty, and keeps its memory.
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
     }

@@ -20,6 +20,9 @@ const CHECKSUM_OFFSET: usize = 20;
 const SEGMENT_LEN: usize = 96;
 const TOMBSTONE_LEN: usize = 20;
 
+/// A length, and a name of one byte.
+const TENANT_LEN_MIN: usize = 2;
+
 /// Bits that say which numbers of a segment are there.
 const HAS_START: u16 = 1;
 const HAS_FLUSHED_THROUGH: u16 = 2;
@@ -77,23 +80,21 @@ impl Manifest {
     ///
     /// Says why neither copy can be used.
     pub fn decode(bytes: &[u8]) -> Result<DecodedManifest, ManifestError> {
-        let (first, second) = bytes.split_at(bytes.len() / 2);
-        match (decode_copy(first, 0), decode_copy(second, first.len())) {
-            (Ok(manifest), second) => {
-                let damage = match second {
-                    Ok(second) if second == manifest => None,
-                    Ok(_) => Some(damaged("the copies differ", first.len())),
-                    Err(error) => Some(error),
-                };
-                Ok(DecodedManifest { manifest, damage })
+        let half = bytes.len() / 2;
+        match decode_copy(bytes, 0) {
+            Ok(manifest) => {
+                let is_whole = manifest.encode() == bytes;
+                let damage = || decode_copy(bytes, half).err();
+                let damage =
+                    || damage().unwrap_or_else(|| damaged("it is not two equal copies", half));
+                Ok(DecodedManifest { manifest, damage: (!is_whole).then(damage) })
             }
-            (Err(damage @ ManifestError::Damaged { .. }), Ok(manifest)) => {
-                Ok(DecodedManifest { manifest, damage: Some(damage) })
-            }
-            (Err(ManifestError::Damaged { .. }), Err(newer @ ManifestError::Newer { .. })) => {
-                Err(newer)
-            }
-            (Err(error), _) => Err(error),
+            Err(newer @ ManifestError::Newer { .. }) => Err(newer),
+            Err(damage) => match decode_copy(bytes, half) {
+                Ok(manifest) => Ok(DecodedManifest { manifest, damage: Some(damage) }),
+                Err(newer @ ManifestError::Newer { .. }) => Err(newer),
+                Err(_) => Err(damage),
+            },
         }
     }
 
@@ -179,22 +180,23 @@ fn damaged(what: &'static str, offset: usize) -> ManifestError {
     ManifestError::Damaged { what, offset }
 }
 
-/// Reads one copy, which starts at `start` of the file.
-fn decode_copy(copy: &[u8], start: usize) -> Result<Manifest, ManifestError> {
-    let mut input = Input { rest: copy, at: start };
-    if input.array()? != MAGIC {
+/// Reads the copy that starts at `start`.
+fn decode_copy(bytes: &[u8], start: usize) -> Result<Manifest, ManifestError> {
+    let bytes = bytes.get(start..).unwrap_or_default();
+    let mut prefix = Input { rest: bytes, at: start };
+    if prefix.array()? != MAGIC {
         return Err(damaged("no manifest starts", start));
     }
-    let version = input.u32()?;
-    let len = input.u64()?;
-    let told = input.u32()?;
-    if len != copy.len() as u64 || told != checksum(copy) {
+    let (version, len, told) = (prefix.u32()?, prefix.u64()?, prefix.u32()?);
+    let copy = usize::try_from(len).ok().and_then(|len| bytes.get(..len));
+    let copy = copy.ok_or_else(|| damaged("it ends too early", start + bytes.len()))?;
+    let Some(body) = copy.get(PREFIX_LEN..).filter(|_| told == checksum(copy)) else {
         return Err(damaged("the checksum is another", start));
-    }
+    };
     if version > FORMAT_VERSION {
         return Err(ManifestError::Newer { version, version_max: FORMAT_VERSION });
     }
-    let manifest = decode_body(&mut input)?;
+    let manifest = decode_body(&mut Input { rest: body, at: start + PREFIX_LEN })?;
     // There is one way to write a manifest: sorted, each thing once, no bit set that means
     // nothing. Whatever else is in order, another way is not ours.
     if manifest.encode_copy() != copy {
@@ -206,7 +208,7 @@ fn decode_copy(copy: &[u8], start: usize) -> Result<Manifest, ManifestError> {
 fn decode_body(input: &mut Input<'_>) -> Result<Manifest, ManifestError> {
     let next_segment_id = input.u64()?;
     let [tenant_count, segment_count, tombstone_count] = [input.u32()?, input.u32()?, input.u32()?];
-    let tenants = input.list(tenant_count, 1, |input| input.tenant())?;
+    let tenants = input.list(tenant_count, TENANT_LEN_MIN, |input| input.tenant())?;
     let segments = input.list(segment_count, SEGMENT_LEN, |input| input.segment(&tenants))?;
     let tombstones = input.list(tombstone_count, TOMBSTONE_LEN, |input| {
         Ok(Tombstone {
@@ -328,3 +330,6 @@ impl Input<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
