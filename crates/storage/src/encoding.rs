@@ -18,7 +18,7 @@ pub mod texts;
 mod block;
 mod compression;
 mod damaged;
-mod input;
+pub(crate) mod input;
 mod numbers;
 mod planes;
 mod template;

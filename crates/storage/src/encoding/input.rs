@@ -4,27 +4,27 @@ use super::damaged::{Damaged, Fault};
 
 /// A cursor over a part. Cuts of it know their place in the whole, so that an error can name it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Input<'a> {
+pub(crate) struct Input<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn new(part: &'a [u8]) -> Self {
+    pub(crate) fn new(part: &'a [u8]) -> Self {
         Self { bytes: part, offset: 0 }
     }
 
-    pub(super) fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.bytes.len()
     }
 
     /// An error that points at the next byte.
-    pub(super) fn damaged(self, fault: Fault) -> Damaged {
+    pub(crate) fn damaged(self, fault: Fault) -> Damaged {
         Damaged { fault, offset: self.offset }
     }
 
     /// Takes the next bytes as an input of their own.
-    pub(super) fn cut(&mut self, len: usize) -> Result<Self, Damaged> {
+    pub(crate) fn cut(&mut self, len: usize) -> Result<Self, Damaged> {
         let Some((cut, rest)) = self.bytes.split_at_checked(len) else {
             return Err(self.damaged(Fault::Truncated { missing: len - self.bytes.len() }));
         };
@@ -34,31 +34,31 @@ impl<'a> Input<'a> {
     }
 
     /// Takes all that is left.
-    pub(super) fn rest(&mut self) -> &'a [u8] {
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
         let rest = self.bytes;
         *self = Self { bytes: &[], offset: self.offset + rest.len() };
         rest
     }
 
-    pub(super) fn array<const LEN: usize>(&mut self) -> Result<[u8; LEN], Damaged> {
+    pub(crate) fn array<const LEN: usize>(&mut self) -> Result<[u8; LEN], Damaged> {
         let cut = self.cut(LEN)?;
         let (array, _) = cut.bytes.split_first_chunk().expect("the cut has this length");
         Ok(*array)
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, Damaged> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Damaged> {
         let [byte] = self.array()?;
         Ok(byte)
     }
 
     /// Takes a little-endian number of up to eight bytes.
-    pub(super) fn number(&mut self, len: usize) -> Result<u64, Damaged> {
+    pub(crate) fn number(&mut self, len: usize) -> Result<u64, Damaged> {
         let cut = self.cut(len)?;
         Ok(cut.bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     /// Takes an LEB128 number.
-    pub(super) fn varint(&mut self) -> Result<u64, Damaged> {
+    pub(crate) fn varint(&mut self) -> Result<u64, Damaged> {
         let start = *self;
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
@@ -72,7 +72,7 @@ impl<'a> Input<'a> {
     }
 
     /// Takes a number of things, which must be no more than `max`.
-    pub(super) fn count(&mut self, what: &'static str, max: usize) -> Result<usize, Damaged> {
+    pub(crate) fn count(&mut self, what: &'static str, max: usize) -> Result<usize, Damaged> {
         let start = *self;
         let number = self.varint()?;
         let refused = Fault::TooLong { what, len: number, len_max: max as u64 };
@@ -83,13 +83,13 @@ impl<'a> Input<'a> {
     }
 
     /// Takes what [`nested`] wrote.
-    pub(super) fn nested(&mut self) -> Result<Self, Damaged> {
+    pub(crate) fn nested(&mut self) -> Result<Self, Damaged> {
         let len = u32::from_le_bytes(self.array()?);
         self.cut(len as usize)
     }
 
     /// Refuses what stands behind the last value.
-    pub(super) fn finish(self) -> Result<(), Damaged> {
+    pub(crate) fn finish(self) -> Result<(), Damaged> {
         match self.bytes.len() {
             0 => Ok(()),
             extra => Err(self.damaged(Fault::LeftOver { extra })),
@@ -98,7 +98,7 @@ impl<'a> Input<'a> {
 }
 
 /// Appends an LEB128 number.
-pub(super) fn put_varint(mut number: u64, out: &mut Vec<u8>) {
+pub(crate) fn put_varint(mut number: u64, out: &mut Vec<u8>) {
     while number > 0x7f {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -112,7 +112,7 @@ pub(super) fn put_varint(mut number: u64, out: &mut Vec<u8>) {
 ///
 /// Panics when that is 4 GiB or more: [`LEN_MAX`](super::texts::LEN_MAX) keeps all that nests
 /// in another part far below.
-pub(super) fn nested(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn nested(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     write(out);

@@ -11,6 +11,7 @@ mod merge;
 mod plan;
 mod row_set;
 mod select;
+mod tables;
 mod value_test;
 mod values;
 
@@ -18,7 +19,8 @@ mod values;
 mod tests;
 
 pub(crate) use merge::{Candidate, Merge, Source, Step, scan};
-pub(crate) use plan::{Needs, Plan, Tables};
+pub(crate) use plan::{Needs, Plan};
 pub(crate) use row_set::RowSet;
 pub(crate) use select::Selection;
+pub(crate) use tables::Tables;
 pub(crate) use value_test::{may_be_number, value_of};

@@ -2,56 +2,10 @@
 
 use spandrel_model::{SpanKind, find};
 
+use super::tables::Tables;
 use super::value_test::{BytesTest, CodeTest, WordTest};
-use crate::columns::{
-    Chunk, ColumnKey, Field, NO_SERVICE, Owner, Resources, TextHeap, ValueKind, read_resource,
-};
+use crate::columns::{ColumnKey, Field, NO_SERVICE, Owner, TextHeap, ValueKind, read_resource};
 use crate::predicate::{AttributeScope, Predicate, SpanFilter, TextTest, ValueTest};
-
-/// A dictionary with up to this many texts is tested whole, whoever asks; a larger one only where
-/// it serves many groups.
-const SMALL_DICTIONARY_COUNT: usize = 1_024;
-
-/// What the codes of columns stand for.
-pub(crate) trait Tables {
-    /// The key of each column, by its code.
-    fn keys(&self) -> impl Iterator<Item = &ColumnKey>;
-
-    /// The texts that a key's codes stand for, if testing each of them once pays.
-    fn dictionary(&self, key: u32) -> Option<&TextHeap>;
-
-    /// What the codes of span names stand for.
-    fn names(&self) -> &TextHeap;
-
-    /// What the codes of event names stand for.
-    fn event_names(&self) -> &TextHeap;
-
-    /// What the codes of resources stand for.
-    fn resources(&self) -> &Resources;
-}
-
-impl Tables for Chunk {
-    fn keys(&self) -> impl Iterator<Item = &ColumnKey> {
-        self.columns.iter().map(|column| &column.key)
-    }
-
-    fn dictionary(&self, key: u32) -> Option<&TextHeap> {
-        let texts = self.columns[key as usize].texts.heap();
-        (texts.len() <= SMALL_DICTIONARY_COUNT).then_some(texts)
-    }
-
-    fn names(&self) -> &TextHeap {
-        self.names.heap()
-    }
-
-    fn event_names(&self) -> &TextHeap {
-        self.event_names.heap()
-    }
-
-    fn resources(&self) -> &Resources {
-        &self.resources
-    }
-}
 
 /// A filter's tests on columns, the one that is likely to spare the others most work first.
 #[derive(Clone, Debug)]
@@ -287,11 +241,11 @@ fn names(texts: &TextHeap, test: &TextTest) -> CodeTest {
 
 /// Which resources have a service that passes.
 fn services(tables: &impl Tables, test: &TextTest) -> CodeTest {
-    let resources = tables.resources();
-    let services = names(resources.services.heap(), test);
-    let service_of = |resource: u32| resources.service[resource as usize];
-    CodeTest::of_codes(resources.service.len(), |resource| {
-        service_of(resource) != NO_SERVICE && services.holds(service_of(resource))
+    let services = names(tables.services(), test);
+    let of_resources = tables.services_of_resources();
+    CodeTest::of_codes(of_resources.len(), |resource| {
+        let service = of_resources[resource as usize];
+        service != NO_SERVICE && services.holds(service)
     })
 }
 
@@ -334,7 +288,7 @@ fn attribute<T: Tables>(
 fn resources(tables: &impl Tables, name: &str, test: &ValueTest) -> CodeTest {
     // Most resources don't have the key, which is told without making attributes of their bytes.
     let key = memchr::memmem::Finder::new(name.as_bytes());
-    CodeTest::of_texts(tables.resources().encoded.heap(), |encoded| {
+    CodeTest::of_texts(tables.resources(), |encoded| {
         key.find(encoded).is_some()
             && read_resource(encoded).is_some_and(|resource| {
                 find(&resource.attributes, name).is_some_and(|value| test.holds(value))

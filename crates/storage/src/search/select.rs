@@ -4,7 +4,8 @@ use super::plan::{Plan, RowTest};
 use super::row_set::RowSet;
 use super::value_test::CodeTest;
 use super::values::Values;
-use crate::columns::{Chunk, Marks};
+use crate::columns::{Chunk, Marks, Shapes};
+use crate::segment::GroupColumns;
 
 /// The rows of a chunk or a group that may meet a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +47,22 @@ impl Plan {
         self.select(&columns, &Values::Lists(chunk))
     }
 
-    pub(super) fn select(&self, columns: &RowColumns<'_>, values: &Values<'_>) -> Selection {
+    /// The rows of a group that meet the filter, as far as the columns that were read tell.
+    pub(crate) fn select_in_group(&self, group: &GroupColumns, shapes: &Shapes) -> Selection {
+        let columns = RowColumns {
+            row_count: group.row_count,
+            marks: &group.marks,
+            duration_ns: &group.duration_ns,
+            resource: &group.resource,
+            name: &group.name,
+            shape: &group.shape,
+            events_end: &group.events_end,
+            event_name: &group.events.name,
+        };
+        self.select(&columns, &Values::Dense(group, shapes))
+    }
+
+    fn select(&self, columns: &RowColumns<'_>, values: &Values<'_>) -> Selection {
         let mut selection = Selection { rows: RowSet::all(columns.row_count), is_exact: true };
         for test in &self.tests {
             if selection.rows.is_empty() {
@@ -97,7 +113,7 @@ impl RowTest {
     }
 }
 
-fn retain_codes(rows: &mut RowSet, column: &[u32], test: &CodeTest) -> bool {
+pub(super) fn retain_codes(rows: &mut RowSet, column: &[u32], test: &CodeTest) -> bool {
     if column.len() < rows.row_count() {
         return false;
     }

@@ -1,13 +1,15 @@
 //! Searching, against spans asked one by one.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use spandrel_model::{Attribute, Resource, Span, SpanKind, Value};
 
 use super::{Plan, RowSet};
-use crate::columns::{Chunk, ChunkBuilder, Request};
+use crate::columns::{Chunk, ChunkBuilder, Column, Request, Texts};
 use crate::predicate::{AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest};
+use crate::segment::{Dictionaries, GroupColumns, KeyColumn, ValueForm};
 
 const REQUEST: Request = Request { arrival_ns: 1, log_file_id: 1, log_offset: 0 };
 
@@ -196,5 +198,139 @@ fn a_chunk_with_more_texts_than_a_small_dictionary_is_searched_too() {
         let selection = Plan::new(&filter, &chunk).select_in_chunk(&chunk);
         assert_eq!(selection.rows, rows_that_match(&filter, &spans), "{filter:?}");
         assert!(!selection.rows.is_empty());
+    }
+}
+
+/// A chunk as the one group of a segment, its rows where they were. Of texts that have no
+/// dictionary, `is_plain` says which, by the key's code.
+pub(crate) fn group(chunk: &Chunk, is_plain: impl Fn(u32) -> bool) -> (GroupColumns, Dictionaries) {
+    let rows = &chunk.rows;
+    let mut group = GroupColumns {
+        row_count: chunk.len(),
+        event_count: chunk.events.name.len(),
+        start_ns: rows.start_ns.clone(),
+        duration_ns: rows.duration_ns.clone(),
+        marks: rows.marks.clone(),
+        name: rows.name.clone(),
+        resource: rows.resource.clone(),
+        shape: rows.shape.clone(),
+        events_end: rows.events_end.clone(),
+        ..GroupColumns::default()
+    };
+    group.events.name = chunk.events.name.clone();
+    let column = |(column, key): (&Column, u32)| KeyColumn {
+        form: KeyColumn::form_of(column.key.kind, !is_plain(key)),
+        ..KeyColumn::default()
+    };
+    group.values = chunk.columns.iter().zip(0..).map(column).collect();
+    for row in 0..chunk.len() {
+        let keys = chunk.shapes.get(rows.shape[row]);
+        for (key, word) in keys.iter().zip(chunk.span_values.get(row)) {
+            let (column, from) = (&mut group.values[*key as usize], &chunk.columns[*key as usize]);
+            column.count += 1;
+            match column.form {
+                ValueForm::Numbers => column.numbers.push(*word),
+                ValueForm::Codes => column.codes.push(*word as u32),
+                ValueForm::Texts => {
+                    column.texts.push(from.texts.get(*word as u32));
+                }
+                ValueForm::Empty | ValueForm::Absent => {}
+            }
+        }
+    }
+    let shared = |texts: &Texts| Arc::new(texts.heap().clone());
+    let dictionary = |(column, key): (&Column, u32)| {
+        (column.key.kind.has_texts() && !is_plain(key)).then(|| shared(&column.texts))
+    };
+    let dictionaries = Dictionaries {
+        keys: chunk.columns.iter().map(|column| column.key.clone()).collect(),
+        values: chunk.columns.iter().zip(0..).map(dictionary).collect(),
+        shapes: Arc::new(chunk.shapes.clone()),
+        names: shared(&chunk.names),
+        event_names: shared(&chunk.event_names),
+        resources: shared(&chunk.resources.encoded),
+        services_of_resources: chunk.resources.service.clone().into(),
+        services: shared(&chunk.resources.services),
+        scopes: shared(&chunk.scopes),
+        addresses: shared(&chunk.addresses),
+    };
+    (group, dictionaries)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_groups_rows_are_those_whose_spans_match(
+        filter in filter(),
+        first in 0_u64..1 << 32,
+        plain in any::<u64>(),
+    ) {
+        let spans = spans(first, 300);
+        let chunk = chunk(&spans);
+        let (group, dictionaries) = group(&chunk, |key| plain >> (key % 64) & 1 != 0);
+        let selection = Plan::new(&filter, &dictionaries).select_in_group(&group, &dictionaries.shapes);
+        prop_assert!(selection.is_exact);
+        prop_assert_eq!(selection.rows, rows_that_match(&filter, &spans));
+    }
+
+    #[test]
+    fn columns_that_were_not_read_leave_rows_in_doubt_and_lose_none(
+        filter in filter(),
+        first in 0_u64..1 << 32,
+        unread in any::<u64>(),
+    ) {
+        let spans = spans(first, 100);
+        let (mut group, dictionaries) = group(&chunk(&spans), |key| key % 3 == 0);
+        let lists = [&mut group.name, &mut group.resource, &mut group.shape, &mut group.events_end];
+        for (list, bit) in lists.into_iter().zip(0..) {
+            if unread >> bit & 1 != 0 {
+                list.clear();
+            }
+        }
+        if unread >> 4 & 1 != 0 {
+            group.marks.clear();
+        }
+        if unread >> 5 & 1 != 0 {
+            group.duration_ns.clear();
+        }
+        for (column, bit) in group.values.iter_mut().zip(6..) {
+            if unread >> (bit % 64) & 1 != 0 {
+                column.clear();
+            }
+        }
+        let selection = Plan::new(&filter, &dictionaries).select_in_group(&group, &dictionaries.shapes);
+        let expected = rows_that_match(&filter, &spans);
+        let mut found = expected.clone();
+        found.intersect(&selection.rows);
+        prop_assert_eq!(&found, &expected);
+        prop_assert!(!selection.is_exact || selection.rows == expected);
+    }
+
+    #[test]
+    fn the_columns_that_a_plan_asks_for_are_enough(filter in filter(), first in 0_u64..1 << 32) {
+        let spans = spans(first, 100);
+        let (mut group, dictionaries) = group(&chunk(&spans), |key| key % 3 == 0);
+        let plan = Plan::new(&filter, &dictionaries);
+        let needs = plan.needs();
+        let mut keep = |list: &mut Vec<u32>, is_needed: bool| if !is_needed { list.clear() };
+        keep(&mut group.name, needs.has_names);
+        keep(&mut group.resource, needs.has_resources);
+        keep(&mut group.shape, needs.has_shapes);
+        keep(&mut group.events_end, needs.has_event_names);
+        if !needs.has_marks {
+            group.marks.clear();
+        }
+        if !needs.has_durations {
+            group.duration_ns.clear();
+        }
+        for (column, key) in group.values.iter_mut().zip(0..) {
+            if !needs.keys.contains(&key) {
+                column.clear();
+            }
+        }
+        let selection = plan.select_in_group(&group, &dictionaries.shapes);
+        prop_assert!(selection.is_exact);
+        prop_assert_eq!(selection.rows, rows_that_match(&filter, &spans));
     }
 }

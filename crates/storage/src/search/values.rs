@@ -2,15 +2,18 @@
 
 use super::plan::{KeyTest, KeyValues, ValueRowTest};
 use super::row_set::RowSet;
-use super::select::RowColumns;
+use super::select::{RowColumns, retain_codes};
 use super::value_test::CodeTest;
 use crate::columns::{Chunk, Shapes, TextHeap};
+use crate::segment::{GroupColumns, KeyColumn, ValueForm};
 
 /// Where the values of rows are.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Values<'c> {
     /// A list of words for each row.
     Lists(&'c Chunk),
+    /// A column for each key.
+    Dense(&'c GroupColumns, &'c Shapes),
 }
 
 impl Values<'_> {
@@ -28,6 +31,7 @@ impl Values<'_> {
         }
         match self {
             Self::Lists(chunk) => retain_in_lists(chunk, test, rows),
+            Self::Dense(group, shapes) => retain_in_columns(group, shapes, (test, columns), rows),
         }
     }
 }
@@ -83,6 +87,166 @@ impl<'c> InList<'c> {
             KeyValues::Numbers(test) => test.holds(word),
             KeyValues::Texts { codes: Some(codes), .. } => codes.holds(word as u32),
             KeyValues::Texts { codes: None, bytes } => bytes.holds(self.texts.get(word as u32)),
+        }
+    }
+}
+
+/// With fewer rows than this share of all left, values are tested one by one as rows need them.
+const FEW_ROWS_SHARE: usize = 16;
+
+/// Tests dense columns: first all values of a column at once, as neighbours are fast, and then
+/// which rows those are. A column that was not read leaves its rows in doubt.
+fn retain_in_columns(
+    group: &GroupColumns,
+    shapes: &Shapes,
+    (test, columns): (&ValueRowTest, &RowColumns<'_>),
+    rows: &mut RowSet,
+) -> bool {
+    let is_sparse = rows.count() * FEW_ROWS_SHARE < rows.row_count();
+    let value = |key: &KeyTest| group.values.get(key.key as usize);
+    let columns_of_keys =
+        test.keys.iter().map(|key| InColumn::new(&key.values, value(key), is_sparse));
+    let keys: Vec<_> = columns_of_keys.collect();
+    if test.otherwise == CodeTest::Never && keys.iter().all(InColumn::is_never) {
+        rows.clear();
+        return true;
+    }
+    let shapes = ShapesOfKeys::new(shapes, &test.keys);
+    let mut passed = vec![0_usize; keys.len()];
+    let (mut row, mut is_exact) = (0, true);
+    rows.retain(|wanted| {
+        for shape in &columns.shape[row..wanted] {
+            shapes.pass(*shape, &mut passed);
+        }
+        row = wanted;
+        let shape = columns.shape[row];
+        match shapes.pick(shape) {
+            None => test.otherwise.holds(columns.resource.get(row).copied().unwrap_or(0)),
+            Some(pick) => {
+                let key = pick.key as usize;
+                let holds = keys[key].holds(passed[key] + pick.place as usize);
+                is_exact &= holds.is_some();
+                holds.unwrap_or(true)
+            }
+        }
+    });
+    is_exact
+}
+
+/// What each shape means for the keys of a test.
+struct ShapesOfKeys {
+    key_count: usize,
+    /// How many values of each key a list of the shape has; by shape, then by key.
+    counts: Vec<u32>,
+    /// The last value under any of the keys: which key, and which of that key's values in the list.
+    picks: Vec<Option<Pick>>,
+}
+
+impl ShapesOfKeys {
+    fn new(shapes: &Shapes, keys: &[KeyTest]) -> Self {
+        let key_count = keys.len();
+        let mut counts = vec![0_u32; shapes.len() * key_count];
+        let mut picks = Vec::with_capacity(shapes.len());
+        for shape in 0..shapes.len() {
+            let counts = &mut counts[shape * key_count..][..key_count];
+            let mut last = None;
+            for column in shapes.get(shape as u32) {
+                if let Some(key) = keys.iter().position(|test| test.key == *column) {
+                    last = Some(Pick { place: counts[key], key: key as u32 });
+                    counts[key] += 1;
+                }
+            }
+            picks.push(last);
+        }
+        Self { key_count, counts, picks }
+    }
+
+    /// Counts the values of a row that is passed by.
+    #[inline]
+    fn pass(&self, shape: u32, passed: &mut [usize]) {
+        let counts = self.counts.get(shape as usize * self.key_count..).unwrap_or_default();
+        passed.iter_mut().zip(counts).for_each(|(passed, count)| *passed += *count as usize);
+    }
+
+    #[inline]
+    fn pick(&self, shape: u32) -> Option<Pick> {
+        self.picks.get(shape as usize).copied().flatten()
+    }
+}
+
+/// The test on one key's dense values.
+enum InColumn<'c> {
+    /// All values have the same answer.
+    Known(bool),
+    /// The values that pass.
+    Tested(RowSet),
+    /// Values are tested when they are asked for.
+    Untested(&'c KeyValues, &'c KeyColumn),
+    /// The values are not there.
+    Unread,
+}
+
+impl<'c> InColumn<'c> {
+    fn new(values: &'c KeyValues, column: Option<&'c KeyColumn>, is_sparse: bool) -> Self {
+        if values.is_decided() {
+            return Self::Known(values.is_always());
+        }
+        let Some(column) = column.filter(|column| column.form != ValueForm::Absent) else {
+            return Self::Unread;
+        };
+        match (values, column.form) {
+            (KeyValues::Texts { codes: Some(CodeTest::Never), .. }, ValueForm::Codes) => {
+                Self::Known(false)
+            }
+            (KeyValues::Texts { codes: None, .. }, ValueForm::Codes) => Self::Unread,
+            _ if is_sparse => Self::Untested(values, column),
+            _ => Self::test(values, column),
+        }
+    }
+
+    fn test(values: &'c KeyValues, column: &KeyColumn) -> Self {
+        let mut passing;
+        match values {
+            KeyValues::Numbers(test) => {
+                passing = RowSet::all(column.numbers.len());
+                passing.retain_column(&column.numbers, |word| test.holds(word));
+            }
+            KeyValues::Texts { bytes, .. } if column.form == ValueForm::Texts => {
+                passing = RowSet::all(column.texts.len());
+                passing.retain(|place| bytes.holds(column.texts.get(place as u32)));
+            }
+            KeyValues::Texts { codes, .. } => {
+                passing = RowSet::all(column.codes.len());
+                let test = codes.as_ref().unwrap_or(&CodeTest::Always);
+                retain_codes(&mut passing, &column.codes, test);
+            }
+        }
+        if passing.is_empty() { Self::Known(false) } else { Self::Tested(passing) }
+    }
+
+    fn is_never(&self) -> bool {
+        matches!(self, Self::Known(false))
+    }
+
+    /// Whether the nth value passes; `None` when nobody knows.
+    #[inline]
+    fn holds(&self, place: usize) -> Option<bool> {
+        match self {
+            Self::Known(holds) => Some(*holds),
+            Self::Tested(passing) => Some(passing.contains(place)),
+            Self::Untested(KeyValues::Numbers(test), column) => {
+                column.numbers.get(place).map(|word| test.holds(*word))
+            }
+            Self::Untested(KeyValues::Texts { bytes, .. }, column)
+                if column.form == ValueForm::Texts =>
+            {
+                Some(bytes.holds(column.texts.get(place as u32)))
+            }
+            Self::Untested(KeyValues::Texts { codes, .. }, column) => {
+                let code = column.codes.get(place)?;
+                codes.as_ref().map(|codes| codes.holds(*code))
+            }
+            Self::Unread => None,
         }
     }
 }
