@@ -16,11 +16,12 @@ mod value_test;
 mod values;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use merge::{Candidate, Merge, Source, Step, scan};
 pub(crate) use plan::{Needs, Plan};
 pub(crate) use row_set::RowSet;
 pub(crate) use select::Selection;
 pub(crate) use tables::Tables;
-pub(crate) use value_test::{may_be_number, value_of};
+pub(crate) use value_test::{CodeTest, may_be_number, value_of};
+pub(crate) use values::LastValues;

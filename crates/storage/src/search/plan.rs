@@ -1,6 +1,6 @@
 //! A filter made ready for one set of dictionaries: a chunk's, or a segment's.
 
-use spandrel_model::{SpanKind, find};
+use spandrel_model::SpanKind;
 
 use super::tables::Tables;
 use super::value_test::{BytesTest, CodeTest, WordTest};
@@ -127,8 +127,10 @@ impl RowTest {
         match predicate {
             Predicate::ServiceName(test) => Self::Resource(services(tables, test)),
             Predicate::RemoteServiceName(test) => remote_services(tables, test),
-            Predicate::SpanName(test) => Self::Name(names(tables.names(), test)),
-            Predicate::EventName(test) => Self::EventName(names(tables.event_names(), test)),
+            Predicate::SpanName(test) => Self::Name(CodeTest::of_names(tables.names(), test)),
+            Predicate::EventName(test) => {
+                Self::EventName(CodeTest::of_names(tables.event_names(), test))
+            }
             Predicate::Attribute { scope, key, test } => attribute(tables, *scope, key, test),
             Predicate::DurationNs { min, max } if min > max => Self::Never,
             Predicate::DurationNs { min, max } => Self::Duration(*min, *max),
@@ -234,14 +236,9 @@ impl KeyValues {
     }
 }
 
-fn names(texts: &TextHeap, test: &TextTest) -> CodeTest {
-    let test = BytesTest::of_text(test);
-    CodeTest::of_texts(texts, |name| test.holds(name))
-}
-
 /// Which resources have a service that passes.
 fn services(tables: &impl Tables, test: &TextTest) -> CodeTest {
-    let services = names(tables.services(), test);
+    let services = CodeTest::of_names(tables.services(), test);
     let of_resources = tables.services_of_resources();
     CodeTest::of_codes(of_resources.len(), |resource| {
         let service = of_resources[resource as usize];
@@ -267,7 +264,9 @@ fn attribute<T: Tables>(
 ) -> RowTest {
     let resources = match scope {
         AttributeScope::Span => CodeTest::Never,
-        AttributeScope::Resource | AttributeScope::Any => resources(tables, name, test),
+        AttributeScope::Resource | AttributeScope::Any => {
+            CodeTest::of_resources(tables, name, test)
+        }
     };
     if scope == AttributeScope::Resource {
         return RowTest::Resource(resources);
@@ -282,18 +281,6 @@ fn attribute<T: Tables>(
         return RowTest::Resource(resources);
     }
     RowTest::Value(ValueRowTest { keys, otherwise: resources })
-}
-
-/// Which resources have an attribute that passes.
-fn resources(tables: &impl Tables, name: &str, test: &ValueTest) -> CodeTest {
-    // Most resources don't have the key, which is told without making attributes of their bytes.
-    let key = memchr::memmem::Finder::new(name.as_bytes());
-    CodeTest::of_texts(tables.resources(), |encoded| {
-        key.find(encoded).is_some()
-            && read_resource(encoded).is_some_and(|resource| {
-                find(&resource.attributes, name).is_some_and(|value| test.holds(value))
-            })
-    })
 }
 
 fn coded<'k>(

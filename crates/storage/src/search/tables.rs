@@ -1,7 +1,7 @@
 //! What the codes of columns stand for, wherever the columns are.
 
 use crate::columns::{Chunk, ColumnKey, TextHeap};
-use crate::segment::Dictionaries;
+use crate::segment::{Dictionaries, SegmentTexts};
 
 /// A dictionary with up to this many texts is tested whole for one chunk; one of a segment serves
 /// many groups, and always is.
@@ -89,5 +89,35 @@ impl Tables for Dictionaries {
 
     fn services(&self) -> &TextHeap {
         &self.services
+    }
+}
+
+impl Tables for SegmentTexts<'_> {
+    fn keys(&self) -> impl Iterator<Item = &ColumnKey> {
+        self.keys.iter()
+    }
+
+    fn dictionary(&self, key: u32) -> Option<&TextHeap> {
+        self.values.get(key as usize)
+    }
+
+    fn names(&self) -> &TextHeap {
+        self.names
+    }
+
+    fn event_names(&self) -> &TextHeap {
+        self.event_names
+    }
+
+    fn resources(&self) -> &TextHeap {
+        self.resources
+    }
+
+    fn services_of_resources(&self) -> &[u32] {
+        self.services_of_resources
+    }
+
+    fn services(&self) -> &TextHeap {
+        self.services
     }
 }

@@ -4,9 +4,10 @@
 
 use std::borrow::Cow;
 
-use spandrel_model::Value;
+use spandrel_model::{Value, find};
 
-use crate::columns::{TextHeap, ValueKind, read_value};
+use super::tables::Tables;
+use crate::columns::{TextHeap, ValueKind, read_resource, read_value};
 use crate::predicate::{Ordered, TextTest, ValueTest};
 
 /// A test on the codes of one dictionary.
@@ -26,6 +27,24 @@ impl CodeTest {
     /// Tests each text of a dictionary once.
     pub(crate) fn of_texts(texts: &TextHeap, mut test: impl FnMut(&[u8]) -> bool) -> Self {
         Self::of_codes(texts.len(), |code| test(texts.get(code)))
+    }
+
+    /// Tests each name of a dictionary once.
+    pub(crate) fn of_names(names: &TextHeap, test: &TextTest) -> Self {
+        let test = BytesTest::of_text(test);
+        Self::of_texts(names, |name| test.holds(name))
+    }
+
+    /// Tests each resource for an attribute that passes.
+    pub(crate) fn of_resources(tables: &impl Tables, key: &str, test: &ValueTest) -> Self {
+        // Most resources don't have it, which is told without making attributes of their bytes.
+        let finder = memchr::memmem::Finder::new(key.as_bytes());
+        Self::of_texts(tables.resources(), |encoded| {
+            finder.find(encoded).is_some()
+                && read_resource(encoded).is_some_and(|resource| {
+                    find(&resource.attributes, key).is_some_and(|value| test.holds(value))
+                })
+        })
     }
 
     /// Tests each code once.

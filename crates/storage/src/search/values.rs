@@ -111,26 +111,48 @@ fn retain_in_columns(
         rows.clear();
         return true;
     }
-    let shapes = ShapesOfKeys::new(shapes, &test.keys);
-    let mut passed = vec![0_usize; keys.len()];
-    let (mut row, mut is_exact) = (0, true);
-    rows.retain(|wanted| {
-        for shape in &columns.shape[row..wanted] {
-            shapes.pass(*shape, &mut passed);
-        }
-        row = wanted;
-        let shape = columns.shape[row];
-        match shapes.pick(shape) {
-            None => test.otherwise.holds(columns.resource.get(row).copied().unwrap_or(0)),
-            Some(pick) => {
-                let key = pick.key as usize;
-                let holds = keys[key].holds(passed[key] + pick.place as usize);
-                is_exact &= holds.is_some();
-                holds.unwrap_or(true)
-            }
+    let codes: Vec<_> = test.keys.iter().map(|key| key.key).collect();
+    let mut last_values = LastValues::new(&columns.shape[..columns.row_count], shapes, &codes);
+    let mut is_exact = true;
+    rows.retain(|row| match last_values.of_row(row) {
+        None => test.otherwise.holds(columns.resource.get(row).copied().unwrap_or(0)),
+        Some((key, place)) => {
+            let holds = keys[key].holds(place);
+            is_exact &= holds.is_some();
+            holds.unwrap_or(true)
         }
     });
     is_exact
+}
+
+/// Walks the rows of a group, and tells where in dense columns the last value of each is under
+/// any of some keys.
+pub(crate) struct LastValues<'g> {
+    shape_of_rows: &'g [u32],
+    shapes: ShapesOfKeys,
+    row: usize,
+    /// How many values of each key the rows before have.
+    passed: Vec<usize>,
+}
+
+impl<'g> LastValues<'g> {
+    /// Starts at the first row.
+    pub(crate) fn new(shape_of_rows: &'g [u32], shapes: &Shapes, keys: &[u32]) -> Self {
+        let shapes = ShapesOfKeys::new(shapes, keys);
+        Self { shape_of_rows, shapes, row: 0, passed: vec![0; keys.len()] }
+    }
+
+    /// The place of the row's value, and which of the keys it has. Rows must be asked in order.
+    #[inline]
+    pub(crate) fn of_row(&mut self, row: usize) -> Option<(usize, usize)> {
+        for shape in &self.shape_of_rows[self.row..row] {
+            self.shapes.pass(*shape, &mut self.passed);
+        }
+        self.row = row;
+        let pick = self.shapes.pick(self.shape_of_rows[row])?;
+        let key = pick.key as usize;
+        Some((key, self.passed[key] + pick.place as usize))
+    }
 }
 
 /// What each shape means for the keys of a test.
@@ -143,7 +165,7 @@ struct ShapesOfKeys {
 }
 
 impl ShapesOfKeys {
-    fn new(shapes: &Shapes, keys: &[KeyTest]) -> Self {
+    fn new(shapes: &Shapes, keys: &[u32]) -> Self {
         let key_count = keys.len();
         let mut counts = vec![0_u32; shapes.len() * key_count];
         let mut picks = Vec::with_capacity(shapes.len());
@@ -151,7 +173,7 @@ impl ShapesOfKeys {
             let counts = &mut counts[shape * key_count..][..key_count];
             let mut last = None;
             for column in shapes.get(shape as u32) {
-                if let Some(key) = keys.iter().position(|test| test.key == *column) {
+                if let Some(key) = keys.iter().position(|key| key == column) {
                     last = Some(Pick { place: counts[key], key: key as u32 });
                     counts[key] += 1;
                 }

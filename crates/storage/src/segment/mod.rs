@@ -9,6 +9,7 @@ mod error;
 mod group;
 mod observer;
 mod reader;
+pub(crate) mod search;
 mod source;
 mod trace_table;
 mod writer;
