@@ -7,6 +7,7 @@
 //!
 //! Nothing here reads a file: whoever calls brings the columns.
 
+mod candidates;
 mod merge;
 mod plan;
 mod row_set;
@@ -16,9 +17,12 @@ mod value_test;
 mod values;
 
 #[cfg(test)]
+mod merge_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use merge::{Candidate, Merge, Source, Step, scan};
+pub(crate) use candidates::{StartRange, Surroundings, push_candidates};
+pub(crate) use merge::{Candidate, GroupPlace, Merge, Source, Step, scan};
 pub(crate) use plan::{Needs, Plan};
 pub(crate) use row_set::RowSet;
 pub(crate) use select::Selection;
