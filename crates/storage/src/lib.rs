@@ -20,7 +20,11 @@ mod manifest;
 mod memory;
 mod options;
 mod predicate;
-#[allow(dead_code, reason = "scans of the new head and of segments are made of these")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "scans of the new head and of segments are made of these"
+)]
 mod search;
 #[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
 mod segment;

@@ -50,11 +50,14 @@ pub(crate) enum Step {
 /// Where a trace stands; greater is visited earlier.
 type Key = (Option<u64>, u64);
 
+/// The bound of a group, and its place; greater is searched earlier.
+type Bounded = (Option<u64>, Reverse<(u32, u32)>);
+
 /// Puts candidates in order.
 #[derive(Debug, Default)]
 pub(crate) struct Merge {
     /// Groups that were not searched, the one with the greatest bound last.
-    groups: Vec<(Option<u64>, Reverse<(u32, u32)>)>,
+    groups: Vec<Bounded>,
     is_sorted: bool,
     waiting: BinaryHeap<(Key, bool)>,
     /// Traces that came, or that may come again.
@@ -101,10 +104,8 @@ impl Merge {
     /// The groups that have to be searched next, if nothing ends the scan before: to be read ahead.
     pub(crate) fn next_groups(&mut self) -> impl Iterator<Item = GroupPlace> {
         self.sort();
-        let place = |(_, Reverse((source, group))): &(_, Reverse<(u32, u32)>)| GroupPlace {
-            source: *source,
-            group: *group,
-        };
+        let place =
+            |(_, Reverse((source, group))): &Bounded| GroupPlace { source: *source, group: *group };
         self.groups.iter().rev().map(place)
     }
 

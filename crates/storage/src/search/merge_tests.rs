@@ -5,16 +5,19 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
-use spandrel_model::Span;
+use spandrel_model::{Span, SpanKind};
 
 use super::tests::{chunk, filter, group, spans};
 use super::{
     Candidate, GroupPlace, Merge, Plan, Source, StartRange, Step, Surroundings, push_candidates,
     scan,
 };
-use crate::predicate::SpanFilter;
+use crate::predicate::{Predicate, SpanFilter, TextTest};
 use crate::segment::{Dictionaries, GroupColumns, HAS_START, SUPERSEDES, TraceTable};
 use crate::store::ScanRequest;
+
+/// A part of a trace: the low half of its id, its spans, and whether it tells of the whole trace.
+type Part = (u64, Vec<Span<'static>>, bool);
 
 /// Traces by the low half of their id.
 type Traces = BTreeMap<u64, Vec<Span<'static>>>;
@@ -60,10 +63,7 @@ impl Source for Segment<'_> {
 }
 
 /// A group of parts of traces. The flagged part of a split trace tells of the whole trace.
-fn group_of(
-    parts: &[(u64, Vec<Span<'static>>, bool)],
-    all: &Traces,
-) -> (GroupColumns, Dictionaries) {
+fn group_of(parts: &[Part], all: &Traces) -> (GroupColumns, Dictionaries) {
     let spans: Vec<_> = parts.iter().flat_map(|(_, spans, _)| spans.clone()).collect();
     let (mut group, dictionaries) = group(&chunk(&spans), |key| key % 2 == 0);
     let mut traces = TraceTable::default();
@@ -84,10 +84,10 @@ fn group_of(
 /// Cuts traces into segments of groups. Of a trace with several parts one is flagged.
 fn cut(all: &Traces, seed: u64) -> (Vec<Vec<(GroupColumns, Dictionaries)>>, Vec<u64>) {
     let mut numbers = testkit::Seeded::new(seed);
-    let mut parts: BTreeMap<(u64, u64), Vec<(u64, Vec<Span<'static>>, bool)>> = BTreeMap::new();
+    let mut parts: BTreeMap<(u64, u64), Vec<Part>> = BTreeMap::new();
     let mut split = Vec::new();
     for (low, spans) in all {
-        let part_count = if numbers.one_in(3) { 1 + numbers.below(3) } else { 1 };
+        let part_count = if numbers.one_in(2) { 1 + numbers.below(3) } else { 1 };
         let mut of_trace = vec![Vec::new(); part_count as usize];
         for span in spans {
             of_trace[numbers.below(part_count) as usize].push(span.clone());
@@ -125,17 +125,30 @@ fn traces_of(spans: Vec<Span<'static>>) -> Traces {
     traces
 }
 
+/// A filter that some spans of most traces meet, and some don't.
+fn halving_filter() -> impl Strategy<Value = SpanFilter> {
+    let predicates = vec![
+        Predicate::Kind(SpanKind::Client),
+        Predicate::IsError(true),
+        Predicate::DurationNs { min: 0, max: 200 },
+        Predicate::SpanName(TextTest::Equals("operation-3".to_owned())),
+        Predicate::ServiceName(TextTest::EqualsFolded("backend".to_owned())),
+    ];
+    proptest::sample::select(predicates)
+        .prop_map(|predicate| SpanFilter { predicates: vec![predicate] })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn traces_come_once_and_newest_first_however_they_are_cut(
-        filters in proptest::collection::vec(filter(), 0..3),
+        filters in proptest::collection::vec(prop_oneof![halving_filter(), filter()], 0..3),
         bounds in (proptest::option::of(1_000_u64..2_000), proptest::option::of(1_000_u64..2_000)),
         first in 0_u64..1 << 32,
         limit in 1_usize..20,
     ) {
-        let all = traces_of(spans(first, 80));
+        let all = traces_of(spans(first, 160));
         let (start_min_ns, start_max_ns) = bounds;
         let request = ScanRequest { start_min_ns, start_max_ns, filters };
         let (segments, split) = cut(&all, first);

@@ -4,7 +4,7 @@ use spandrel_model::SpanKind;
 
 use super::tables::Tables;
 use super::value_test::{BytesTest, CodeTest, WordTest};
-use crate::columns::{ColumnKey, Field, NO_SERVICE, Owner, TextHeap, ValueKind, read_resource};
+use crate::columns::{ColumnKey, Field, NO_SERVICE, Owner, ValueKind};
 use crate::predicate::{AttributeScope, Predicate, SpanFilter, TextTest, ValueTest};
 
 /// A filter's tests on columns, the one that is likely to spare the others most work first.

@@ -313,7 +313,7 @@ proptest! {
         let (mut group, dictionaries) = group(&chunk(&spans), |key| key % 3 == 0);
         let plan = Plan::new(&filter, &dictionaries);
         let needs = plan.needs();
-        let mut keep = |list: &mut Vec<u32>, is_needed: bool| if !is_needed { list.clear() };
+        let keep = |list: &mut Vec<u32>, is_needed: bool| if !is_needed { list.clear() };
         keep(&mut group.name, needs.has_names);
         keep(&mut group.resource, needs.has_resources);
         keep(&mut group.shape, needs.has_shapes);

@@ -56,7 +56,7 @@ impl ValueFinder {
         summary: &mut SearchSummary,
     ) {
         self.hashes.clear();
-        self.marks(group, summary);
+        marks(group, summary);
         self.services(group, texts, summary);
         let mut numbers: BTreeMap<u64, Numbers> = BTreeMap::new();
         for (place, column) in group.values.iter().enumerate() {
@@ -118,21 +118,6 @@ impl ValueFinder {
             *key = places[*key as usize / 2] << 1 | *key & 1;
         }
         std::mem::take(&mut self.hashes)
-    }
-
-    fn marks(&mut self, group: &GroupColumns, summary: &mut SearchSummary) {
-        let (mut bits, mut shortest, mut longest) = (0, u64::MAX, 0);
-        for (marks, duration_ns) in group.marks.iter().zip(&group.duration_ns) {
-            bits |= kind_bit(marks.kind());
-            bits |= if marks.has(Marks::ERROR) { HAS_ERROR } else { HAS_SUCCESS };
-            if marks.has(Marks::HAS_DURATION) {
-                shortest = shortest.min(*duration_ns);
-                longest = longest.max(*duration_ns);
-            }
-        }
-        summary.groups.marks.push(bits);
-        summary.groups.duration_min_ns.push(shortest);
-        summary.groups.duration_max_ns.push(longest);
     }
 
     fn services(
@@ -278,6 +263,22 @@ impl ValueFinder {
             self.hashes.push(hashes::value(of_values, value.to_text().as_bytes()));
         }
     }
+}
+
+/// Sums up the marks and durations of a group.
+fn marks(group: &GroupColumns, summary: &mut SearchSummary) {
+    let (mut bits, mut shortest, mut longest) = (0, u64::MAX, 0);
+    for (marks, duration_ns) in group.marks.iter().zip(&group.duration_ns) {
+        bits |= kind_bit(marks.kind());
+        bits |= if marks.has(Marks::ERROR) { HAS_ERROR } else { HAS_SUCCESS };
+        if marks.has(Marks::HAS_DURATION) {
+            shortest = shortest.min(*duration_ns);
+            longest = longest.max(*duration_ns);
+        }
+    }
+    summary.groups.marks.push(bits);
+    summary.groups.duration_min_ns.push(shortest);
+    summary.groups.duration_max_ns.push(longest);
 }
 
 fn add_text(range: &mut NumberRange, kind: ValueKind, text: &[u8]) {
