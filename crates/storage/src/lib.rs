@@ -6,7 +6,7 @@
 mod batch;
 mod budget;
 mod clock;
-#[allow(dead_code, reason = "the new head and the segments are made of these")]
+#[allow(dead_code, unused_imports, reason = "the new head and the segments are made of these")]
 mod columns;
 mod counters;
 mod disk;

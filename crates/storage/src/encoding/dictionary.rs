@@ -35,7 +35,7 @@ pub fn decode(
 }
 
 /// [`decode`], from inside another part.
-pub(super) fn decode_input(
+pub(crate) fn decode_input(
     mut input: Input<'_>,
     limits: Limits,
     decoder: &mut Decoder,

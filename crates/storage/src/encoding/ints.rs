@@ -128,7 +128,7 @@ pub fn decode<W: Word>(
 }
 
 /// [`decode`], from inside another part.
-pub(super) fn decode_input<W: Word>(
+pub(crate) fn decode_input<W: Word>(
     mut input: Input<'_>,
     count: usize,
     decoder: &mut Decoder,

@@ -27,6 +27,19 @@ impl Texts {
         Self::default()
     }
 
+    /// Puts a column together from all bytes and where each text ends; `None` unless the ends
+    /// rise, the last of them is the length, and [`LEN_MAX`] is kept.
+    pub(crate) fn from_parts(heap: Vec<u8>, ends: Vec<u32>) -> Option<Self> {
+        let last = ends.last().map_or(0, |end| *end as usize);
+        let is_whole = last == heap.len() && ends.is_sorted();
+        (is_whole && heap.len() + ends.len() <= LEN_MAX).then_some(Self { heap, ends })
+    }
+
+    /// Takes a column apart into all bytes and where each text ends.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Vec<u32>) {
+        (self.heap, self.ends)
+    }
+
     /// Forgets the texts and keeps the space.
     pub fn clear(&mut self) {
         self.heap.clear();

@@ -1,0 +1,3 @@
+//! Tests of the corpus from outside.
+
+mod golden;
