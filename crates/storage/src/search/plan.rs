@@ -6,6 +6,7 @@ use super::tables::Tables;
 use super::value_test::{BytesTest, CodeTest, WordTest};
 use crate::columns::{ColumnKey, Field, NO_SERVICE, Owner, ValueKind};
 use crate::predicate::{AttributeScope, Predicate, SpanFilter, TextTest, ValueTest};
+use crate::segment::Projection;
 
 /// A filter's tests on columns, the one that is likely to spare the others most work first.
 #[derive(Clone, Debug)]
@@ -60,25 +61,6 @@ pub(super) enum KeyValues {
     Texts { codes: Option<CodeTest>, bytes: BytesTest },
 }
 
-/// Which columns a plan asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Needs {
-    /// Durations.
-    pub(crate) has_durations: bool,
-    /// Marks.
-    pub(crate) has_marks: bool,
-    /// Codes of resources.
-    pub(crate) has_resources: bool,
-    /// Codes of names.
-    pub(crate) has_names: bool,
-    /// Names of events, and which rows have them.
-    pub(crate) has_event_names: bool,
-    /// Shapes.
-    pub(crate) has_shapes: bool,
-    /// Codes of the keys whose values are wanted.
-    pub(crate) keys: Vec<u32>,
-}
-
 impl Plan {
     /// Makes a filter ready.
     pub(crate) fn new(filter: &SpanFilter, tables: &impl Tables) -> Self {
@@ -97,28 +79,28 @@ impl Plan {
         self.tests == [RowTest::Never]
     }
 
-    /// Which columns it asks for.
-    pub(crate) fn needs(&self) -> Needs {
-        let mut needs = Needs::default();
+    /// Which columns of a segment it asks for. Traces are not among them.
+    pub(crate) fn projection(&self) -> Projection {
+        let mut wanted = Projection::default();
         for test in &self.tests {
-            match test {
-                RowTest::Never => {}
-                RowTest::Duration(..) => (needs.has_durations, needs.has_marks) = (true, true),
-                RowTest::Kind(_) | RowTest::IsError(_) => needs.has_marks = true,
-                RowTest::Resource(_) => needs.has_resources = true,
-                RowTest::Name(_) => needs.has_names = true,
-                RowTest::EventName(_) => needs.has_event_names = true,
+            wanted.columns |= match test {
+                RowTest::Never => 0,
+                RowTest::Duration(..) => Projection::DURATION | Projection::MARKS,
+                RowTest::Kind(_) | RowTest::IsError(_) => Projection::MARKS,
+                RowTest::Resource(_) => Projection::RESOURCE,
+                RowTest::Name(_) => Projection::NAME,
+                RowTest::EventName(_) => Projection::EVENT_NAME,
                 RowTest::Value(test) => {
-                    needs.has_shapes = true;
-                    needs.has_resources |= test.otherwise != CodeTest::Never;
                     let is_read = |test: &&KeyTest| !test.values.is_decided();
-                    needs.keys.extend(test.keys.iter().filter(is_read).map(|test| test.key));
+                    wanted.keys.extend(test.keys.iter().filter(is_read).map(|test| test.key));
+                    let has_resources = test.otherwise != CodeTest::Never;
+                    Projection::SHAPE | if has_resources { Projection::RESOURCE } else { 0 }
                 }
-            }
+            };
         }
-        needs.keys.sort_unstable();
-        needs.keys.dedup();
-        needs
+        wanted.keys.sort_unstable();
+        wanted.keys.dedup();
+        wanted
     }
 }
 

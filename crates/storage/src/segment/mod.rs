@@ -42,4 +42,4 @@ pub(crate) use writer::{SegmentSummary, SegmentWriter, WriterOptions};
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
