@@ -2,7 +2,6 @@
 //!
 //! `cargo bench -p spandrel-storage --bench encoding` prints nanoseconds and values a second, and
 //! the length of each part.
-#![expect(missing_docs, reason = "criterion's macro makes a function without")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it found")]
 
 use std::hint::black_box;
