@@ -90,14 +90,14 @@ impl Splitter {
         let (mut literal, mut at) = (0, 0);
         while let Some(byte) = text.get(at) {
             match CLASSES[usize::from(*byte)] {
-                Class::Other => at += 1,
-                Class::Mark => {
+                class::OTHER => at += 1,
+                class::MARK => {
                     self.template.extend_from_slice(&text[literal..at]);
                     self.template.push(mark::LITERAL);
                     literal = at;
                     at += 1;
                 }
-                Class::Digit | Class::Letter => {
+                _ => {
                     let variable = Variable::at(&text[at..]);
                     let end = at + variable.len();
                     if !matches!(variable, Variable::None(_)) {
@@ -167,15 +167,17 @@ enum Variable {
 impl Variable {
     /// Looks at the run of digits that the text begins with.
     fn at(text: &[u8]) -> Self {
-        let (mut len, mut is_decimal) = (0, true);
+        // Digits and letters come as they like: no branch may depend on which.
+        let (mut len, mut seen) = (0, class::OTHER);
         for byte in text {
-            match CLASSES[usize::from(*byte)] {
-                Class::Digit => {}
-                Class::Letter => is_decimal = false,
-                Class::Mark | Class::Other => break,
+            let class = CLASSES[usize::from(*byte)];
+            if class & (class::DIGIT | class::LETTER) == 0 {
+                break;
             }
+            seen |= class;
             len += 1;
         }
+        let is_decimal = seen == class::DIGIT;
         if len == UUID_DASHES[0] && text.get(..UUID_LEN).is_some_and(is_uuid) {
             return Self::Uuid;
         }
@@ -426,25 +428,24 @@ const HEX_DIGITS: [[u8; 2]; 256] = {
 };
 
 /// What a byte is to a template.
-#[derive(Clone, Copy, Debug)]
-enum Class {
-    Other,
-    /// One of [`mark`]'s values.
-    Mark,
-    Digit,
+mod class {
+    pub(super) const OTHER: u8 = 0;
+    pub(super) const DIGIT: u8 = 1;
     /// A lower-case hexadecimal digit that is a letter.
-    Letter,
+    pub(super) const LETTER: u8 = 2;
+    /// One of the values of [`mark`](super::mark).
+    pub(super) const MARK: u8 = 4;
 }
 
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Other; 256];
+const CLASSES: [u8; 256] = {
+    let mut classes = [class::OTHER; 256];
     let mut byte = 0;
     while byte < 256 {
         classes[byte] = match byte as u8 {
-            mark::NUMBER..=mark::LITERAL => Class::Mark,
-            b'0'..=b'9' => Class::Digit,
-            b'a'..=b'f' => Class::Letter,
-            _ => Class::Other,
+            mark::NUMBER..=mark::LITERAL => class::MARK,
+            b'0'..=b'9' => class::DIGIT,
+            b'a'..=b'f' => class::LETTER,
+            _ => class::OTHER,
         };
         byte += 1;
     }
