@@ -69,11 +69,13 @@ impl SlowStore {
     }
 
     /// Answers all reads that wait, as one round; returns how many there were.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn answer(&self) -> usize {
         self.shared.answer()
     }
 
     /// Answers round after round until nothing waits; returns how many rounds it took.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn answer_all(&self) -> u64 {
         (0..).take_while(|_| self.answer() > 0).count() as u64
     }

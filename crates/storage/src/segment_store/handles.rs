@@ -18,6 +18,8 @@ pub(super) struct Handles {
 #[derive(Default)]
 struct Open {
     uses: u64,
+    /// How often a path was to be closed.
+    forgotten: u64,
     files: HashMap<String, Handle>,
 }
 
@@ -45,13 +47,21 @@ impl Handles {
 
     /// Returns the open file of a path, and opens it when it is not.
     pub(super) fn get(&self, disk: &dyn Disk, path: &str) -> io::Result<Arc<dyn ReadFile>> {
-        if let Some(file) = self.open().touch(path) {
-            return Ok(file);
-        }
+        let forgotten = {
+            let mut open = self.open();
+            if let Some(file) = open.touch(path) {
+                return Ok(file);
+            }
+            open.forgotten
+        };
         // Two readers may open the same file here at once; the second handle replaces the first.
         let file = disk.open_read(path)?;
         self.opened.add(1);
         let mut open = self.open();
+        if open.forgotten != forgotten {
+            // The file may be one that was removed meanwhile; kept open, it would keep its space.
+            return Ok(file);
+        }
         if open.files.len() >= self.len_max && !open.files.contains_key(path) {
             open.evict_oldest();
             self.evicted.add(1);
@@ -62,7 +72,9 @@ impl Handles {
 
     /// Closes the file of a path as soon as nobody reads it.
     pub(super) fn forget(&self, path: &str) {
-        self.open().files.remove(path);
+        let mut open = self.open();
+        open.forgotten += 1;
+        open.files.remove(path);
     }
 
     pub(super) fn counts(&self) -> HandleCounts {

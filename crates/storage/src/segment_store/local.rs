@@ -2,7 +2,9 @@
 //!
 //! An object is written under a name that does not count and renamed when it is whole. So is the
 //! manifest, and a rename replaces the old one at once. Which of two renames a crash left behind
-//! is decided by the folder's sync: before it succeeds, either may be found.
+//! is decided by the folder's sync: before it succeeds, either may be found. A sync that failed
+//! proves nothing when it succeeds later, so a manifest in doubt is written anew. What a process
+//! before this one had in doubt is not known here: its last rename is synced, and believed.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -13,7 +13,10 @@ use spandrel_storage::{
 };
 use testkit::{Failure, Seeded, SimDisk};
 
-fn open(disk: &SimDisk) -> Result<(Opened, Arc<dyn SegmentStore>), CatalogError> {
+/// A catalog that was opened, and its store.
+type Started = (Opened, Arc<dyn SegmentStore>);
+
+fn open(disk: &SimDisk) -> Result<Started, CatalogError> {
     let store: Arc<dyn SegmentStore> = Arc::new(LocalSegmentStore::new(Arc::new(disk.clone())));
     Ok((Catalog::open(Arc::clone(&store))?, store))
 }
@@ -92,6 +95,9 @@ struct Report {
 struct Run {
     disk: SimDisk,
     numbers: Seeded,
+    /// Whether a folder's sync that fails is a lasting loss. A process can't know that of the one
+    /// before it, so each is then followed by a power cut.
+    is_forgetting: bool,
     /// What was told to be in.
     model: Model,
     /// What may hold instead, after unknown outcomes.
@@ -104,12 +110,13 @@ fn run(seed: u64) -> Result<Report, String> {
     let mut run = Run {
         disk: SimDisk::new(seed),
         numbers: Seeded::new(!seed),
+        is_forgetting: seed % 2 == 1,
         model: Model::default(),
         in_flight: Vec::new(),
         ids: BTreeSet::new(),
         report: Report::default(),
     };
-    if run.numbers.one_in(2) {
+    if run.is_forgetting {
         run.disk.forget_names_at_failed_syncs();
     }
     for _ in 0..2 + run.numbers.below(6) {
@@ -144,14 +151,14 @@ impl Run {
                 }
             }
         }
-        if self.disk.is_dead() || self.numbers.one_in(2) {
+        if self.disk.is_dead() || self.is_forgetting || self.numbers.one_in(2) {
             self.report.power_cuts += 1;
             self.disk.restart();
         }
         Ok(())
     }
 
-    fn open(&mut self) -> Result<Option<(Opened, Arc<dyn SegmentStore>)>, String> {
+    fn open(&mut self) -> Result<Option<Started>, String> {
         let (opened, store) = match open(&self.disk) {
             Err(CatalogError::Disk { .. }) => return Ok(None),
             Err(error) => return Err(format!("could not open: {error}")),
@@ -277,7 +284,7 @@ fn seeds() -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     match number("SPANDREL_SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("SPANDREL_SIM_SEEDS").unwrap_or(2_000),
+        None => 0..number("SPANDREL_SIM_SEEDS").unwrap_or(1_000),
     }
 }
 
@@ -297,7 +304,7 @@ fn a_reopened_manifest_has_every_change_that_was_told_to_be_in_and_no_other() {
         total.calls += report.calls;
     }
     println!("{} seeds, violations 0: {total:?}", seeds().count());
-    if seeds().count() > 1_000 {
+    if seeds().count() >= 1_000 {
         assert!(total.unknown > 0 && total.orphans > 0, "the simulation no longer bites");
     }
 }
@@ -315,7 +322,8 @@ fn a_change_is_durable_once_it_is_applied() {
     let (opened, store) = open(&disk).unwrap();
     let entry = entry(opened.catalog.allocate_segment_id().unwrap(), &Tenant::default());
     write(&*store, &entry).unwrap();
-    let change = ManifestChange { bury: vec![tombstone(5)], ..adding(&[entry.clone()]) };
+    let change =
+        ManifestChange { bury: vec![tombstone(5)], ..adding(std::slice::from_ref(&entry)) };
     let before = opened.catalog.current();
     let manifest = opened.catalog.apply(&change).unwrap();
     assert_eq!(before.segments(), [], "an older manifest stays as it was");
@@ -387,10 +395,10 @@ fn a_change_that_makes_no_sense_is_refused_and_changes_nothing() {
     let catalog = opened.catalog;
     let id = catalog.allocate_segment_id().unwrap();
     let kept = entry(id, &Tenant::default());
-    let manifest = catalog.apply(&adding(&[kept.clone()])).unwrap();
+    let manifest = catalog.apply(&adding(std::slice::from_ref(&kept))).unwrap();
     let removing = |remove: Vec<u64>| ManifestChange { remove, ..ManifestChange::default() };
     let unburying = ManifestChange { unbury: vec![tombstone(3)], ..ManifestChange::default() };
-    let twice = ManifestChange { remove: vec![id], ..adding(&[kept.clone()]) };
+    let twice = ManifestChange { remove: vec![id], ..adding(std::slice::from_ref(&kept)) };
     let next = catalog.allocate_segment_id().unwrap();
     let unsound = SegmentEntry { footer_len: 9, ..entry(next, &Tenant::default()) };
     let strange = entry(1 << 40, &Tenant::default());
@@ -429,7 +437,7 @@ fn an_unknown_outcome_is_told_and_found_out_later() {
     let last = disk.calls() - before - 1;
     let failure = Failure::Error(ErrorKind::Other);
     disk.plan([(last, failure), (last + 1, failure), (last + 2, failure)]);
-    let outcome = catalog.apply(&adding(&[entry.clone()]));
+    let outcome = catalog.apply(&adding(std::slice::from_ref(&entry)));
     assert!(matches!(outcome, Err(CatalogError::Unknown { .. })), "{outcome:?}");
     assert_eq!(catalog.current().segments(), [], "what is unknown is not shown");
     assert!(matches!(catalog.settle(), Err(CatalogError::Unknown { .. })));

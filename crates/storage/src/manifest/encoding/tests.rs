@@ -58,7 +58,7 @@ prop_compose! {
 
 /// One segment with every field, one without, and two deletions.
 fn example() -> Manifest {
-    let full = SegmentEntry {
+    let full = || SegmentEntry {
         id: 3,
         tenant: Tenant::new("team-a").unwrap(),
         class: SegmentClass::Pinned,
@@ -82,7 +82,7 @@ fn example() -> Manifest {
         start_min_ns: None,
         start_max_ns: None,
         flushed_through: None,
-        ..full.clone()
+        ..full()
     };
     let tombstone = |trace_id_low| Tombstone {
         tenant: Tenant::default(),
@@ -90,7 +90,7 @@ fn example() -> Manifest {
         deleted_at_ns: 1_700_000_000_000_000_003,
     };
     let change = ManifestChange {
-        add: vec![bare, full],
+        add: vec![bare, full()],
         bury: vec![tombstone(0xfeed), tombstone(0xabc)],
         ..ManifestChange::default()
     };
