@@ -2,6 +2,7 @@
 
 mod damage;
 mod golden;
+mod measure;
 mod round_trip;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use super::{
     Dictionaries, GroupObserver, Segment, SegmentDecoder, SegmentError, SegmentSummary,
     SegmentWriter, Source, WriteError, WriterOptions,
 };
-use crate::columns::{Chunk, ChunkBuilder, Request, SpanReader};
+use crate::columns::{Chunk, ChunkBuilder, Marks, Request, SpanReader};
 use crate::segment_store::SegmentUpload;
 
 pub(crate) const REQUEST: Request = Request { arrival_ns: 5, log_file_id: 0, log_offset: 0 };
@@ -54,14 +55,13 @@ impl Plan {
         let mut keys: BTreeMap<u64, (bool, u64)> = BTreeMap::new();
         let mut rows: BTreeMap<u64, Vec<Vec<u32>>> = BTreeMap::new();
         for (place, chunk) in chunks.iter().enumerate() {
-            let reader = SpanReader::new(chunk);
             for row in 0..chunk.len() {
-                let span = reader.span(row).unwrap();
-                let low = span.trace_id.low();
+                let low = chunk.rows.trace_low[row];
                 let of_trace = rows.entry(low).or_insert_with(|| vec![Vec::new(); chunks.len()]);
                 of_trace[place].push(row as u32);
                 let key = keys.entry(low).or_default();
-                if let Some(start) = span.start_ns {
+                if chunk.rows.marks[row].has(Marks::HAS_START) {
+                    let start = chunk.rows.start_ns[row];
                     *key = (true, if key.0 { key.1.min(start) } else { start });
                 }
             }
