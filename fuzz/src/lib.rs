@@ -1,7 +1,9 @@
 //! What the fuzz targets check; each target only names a decoder.
 
+mod otlp;
 mod propagation;
 mod round_trip;
 
+pub use otlp::otlp;
 pub use propagation::{propagation_binary, propagation_headers};
 pub use round_trip::zipkin;

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How many characters of a sender's text an error message repeats.
+const ECHO_LEN_MAX: usize = 64;
+
 /// Why a span list could not be decoded: the sender's fault, always.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
@@ -37,7 +40,7 @@ impl fmt::Display for DecodeError {
             write!(f, "span {index}: ")?;
         }
         f.write_str(&self.message)?;
-        if self.span_index.is_some() || self.offset > 0 {
+        if self.offset > 0 {
             write!(f, " (at byte {})", self.offset)?;
         }
         Ok(())
@@ -45,3 +48,22 @@ impl fmt::Display for DecodeError {
 }
 
 impl std::error::Error for DecodeError {}
+
+/// Returns as much of a sender's text as a message may repeat.
+pub(crate) fn echo(text: &str) -> &str {
+    match text.char_indices().nth(ECHO_LEN_MAX) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_repeats_only_so_much() {
+        assert_eq!(echo(&"é".repeat(100)).chars().count(), ECHO_LEN_MAX);
+        assert_eq!(echo("abc"), "abc");
+    }
+}

@@ -4,6 +4,9 @@
 //! a buffer. This crate opens no socket, reads no clock and knows no async runtime.
 
 mod error;
+mod json;
+mod json_writer;
+pub mod otlp;
 mod protobuf;
 mod sink;
 mod thrift;

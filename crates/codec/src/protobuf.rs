@@ -8,134 +8,179 @@ use crate::DecodeError;
 /// How many groups may stand in one another where they are skipped.
 const GROUP_DEPTH_MAX: usize = 64;
 
-/// What a field holds, by its wire type. A reader meets a field with another wire type than its
-/// schema says: then the field is unknown to it.
-#[derive(Clone, Debug)]
-pub(crate) enum Wire<'a> {
-    /// A number of one to ten bytes.
-    Varint(u64),
-    /// Eight bytes.
-    Fixed64(u64),
-    /// Four bytes.
-    #[expect(dead_code, reason = "Zipkin's schema has no such field, OpenTelemetry's has")]
-    Fixed32(u32),
-    /// Text, bytes or a message.
-    Bytes(Reader<'a>),
+/// How a field's value stands on the wire: the lower three bits of its tag.
+const VARINT: u32 = 0;
+const FIXED64: u32 = 1;
+const BYTES: u32 = 2;
+const GROUP_START: u32 = 3;
+const GROUP_END: u32 = 4;
+const FIXED32: u32 = 5;
+
+/// The tag of a field that is a number of one to ten bytes.
+pub(crate) const fn varint_field(number: u32) -> u32 {
+    number << 3 | VARINT
+}
+
+/// The tag of a field of eight bytes.
+pub(crate) const fn fixed64_field(number: u32) -> u32 {
+    number << 3 | FIXED64
+}
+
+/// The tag of a field of four bytes.
+pub(crate) const fn fixed32_field(number: u32) -> u32 {
+    number << 3 | FIXED32
+}
+
+/// The tag of a field that is text, bytes or a message.
+pub(crate) const fn bytes_field(number: u32) -> u32 {
+    number << 3 | BYTES
+}
+
+/// Where bytes stop being protobuf. Boxed, because it comes back from every call of the hottest
+/// loops: an error of a register's size made them four times as fast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed(Box<DecodeError>);
+
+impl Malformed {
+    #[cold]
+    fn at(offset: usize, message: impl Into<String>) -> Self {
+        Self(Box::new(DecodeError::at(offset, message)))
+    }
+}
+
+impl From<Malformed> for DecodeError {
+    fn from(malformed: Malformed) -> Self {
+        *malformed.0
+    }
 }
 
 /// Reads the fields of one message one after the other.
+///
+/// A reader asks for a tag, and then for what a field of that tag holds, or skips it. A field
+/// with another wire type than its schema says has another tag: it is unknown.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
-    offset: usize,
+    /// Where in the whole body the message ends: so what is read need not be counted.
+    end: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
     pub(crate) fn new(input: &'a [u8]) -> Self {
-        Self { rest: input, offset: 0 }
+        Self { rest: input, end: input.len() }
     }
 
     /// How many bytes of the whole body were read.
     pub(crate) fn offset(&self) -> usize {
-        self.offset
+        self.end - self.rest.len()
     }
 
     /// Returns what is not read yet.
+    #[inline]
     pub(crate) fn bytes(&self) -> &'a [u8] {
         self.rest
     }
 
     /// Returns what is not read yet as text.
-    pub(crate) fn text(&self) -> Result<&'a str, DecodeError> {
+    #[inline]
+    pub(crate) fn text(&self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.rest).map_err(|error| {
-            DecodeError::at(self.offset + error.valid_up_to(), "a text is not UTF-8")
+            Malformed::at(self.offset() + error.valid_up_to(), "a text is not UTF-8")
         })
     }
 
-    /// Reads the next field, its number and what it holds; `None` at the message's end.
+    /// Reads the tag of the next field; `None` at the message's end.
     #[inline]
-    pub(crate) fn field(&mut self) -> Result<Option<(u32, Wire<'a>)>, DecodeError> {
+    pub(crate) fn tag(&mut self) -> Result<Option<u32>, Malformed> {
+        /// A bit for each wire type that a field's value can have.
+        const OF_VALUES: u32 = 1 << VARINT | 1 << FIXED64 | 1 << BYTES | 1 << FIXED32;
+        match self.rest {
+            [] => Ok(None),
+            // The fields below 16.
+            [tag @ 0x08..=0x7f, rest @ ..] if OF_VALUES >> (*tag & 7) & 1 == 1 => {
+                self.rest = rest;
+                Ok(Some(u32::from(*tag)))
+            }
+            _ => self.long_tag(),
+        }
+    }
+
+    #[inline(never)]
+    fn long_tag(&mut self) -> Result<Option<u32>, Malformed> {
         while !self.rest.is_empty() {
-            let offset = self.offset;
-            let (number, wire_type) = self.tag()?;
-            match wire_type {
-                3 => self.skip_group(number)?,
-                4 => return Err(DecodeError::at(offset, "a group ends that did not begin")),
-                _ => return Ok(Some((number, self.wire(wire_type, offset)?))),
+            let offset = self.offset();
+            let tag = self.any_tag()?;
+            match tag & 7 {
+                GROUP_START => self.skip_group(tag >> 3)?,
+                GROUP_END => return Err(Malformed::at(offset, "a group ends that did not begin")),
+                VARINT | FIXED64 | BYTES | FIXED32 => return Ok(Some(tag)),
+                other => return Err(no_wire_type(other, offset)),
             }
         }
         Ok(None)
     }
 
-    #[inline]
-    fn tag(&mut self) -> Result<(u32, u8), DecodeError> {
-        let offset = self.offset;
+    fn any_tag(&mut self) -> Result<u32, Malformed> {
+        let offset = self.offset();
         let tag = self.varint()?;
-        let wire_type = (tag & 7) as u8;
-        match u32::try_from(tag >> 3) {
-            Ok(number @ 1..=0x1fff_ffff) => Ok((number, wire_type)),
-            _ => Err(DecodeError::at(offset, format!("{} is no field number", tag >> 3))),
+        match u32::try_from(tag) {
+            Ok(tag) if tag >> 3 > 0 => Ok(tag),
+            _ => Err(Malformed::at(offset, format!("{} is no field number", tag >> 3))),
         }
     }
 
-    #[inline]
-    fn wire(&mut self, wire_type: u8, offset: usize) -> Result<Wire<'a>, DecodeError> {
-        match wire_type {
-            0 => self.varint().map(Wire::Varint),
-            1 => self.array().map(|bytes| Wire::Fixed64(u64::from_le_bytes(bytes))),
-            2 => {
-                let announced = self.varint()?;
-                let len = usize::try_from(announced).unwrap_or(usize::MAX);
-                let start = self.offset;
-                let rest = self.take(len)?;
-                Ok(Wire::Bytes(Reader { rest, offset: start }))
-            }
-            5 => self.array().map(|bytes| Wire::Fixed32(u32::from_le_bytes(bytes))),
-            other => Err(DecodeError::at(offset, format!("{other} is no wire type of protobuf"))),
+    /// Passes over what the field of this tag, which was read, holds.
+    pub(crate) fn skip(&mut self, tag: u32) -> Result<(), Malformed> {
+        match tag & 7 {
+            VARINT => self.varint().map(drop),
+            FIXED64 => self.fixed64().map(drop),
+            BYTES => self.message().map(drop),
+            FIXED32 => self.fixed32().map(drop),
+            other => Err(no_wire_type(other, self.offset())),
         }
     }
 
     /// Passes over a group whose begin was read, and the groups inside.
-    fn skip_group(&mut self, number: u32) -> Result<(), DecodeError> {
+    fn skip_group(&mut self, number: u32) -> Result<(), Malformed> {
         let mut open = [0; GROUP_DEPTH_MAX];
         open[0] = number;
         let mut depth = 1;
         while depth > 0 {
-            let offset = self.offset;
-            let (number, wire_type) = self.tag()?;
-            match wire_type {
-                3 if depth == GROUP_DEPTH_MAX => {
+            let offset = self.offset();
+            let tag = self.any_tag()?;
+            match tag & 7 {
+                GROUP_START if depth == GROUP_DEPTH_MAX => {
                     let message = format!("groups are nested over {GROUP_DEPTH_MAX} deep");
-                    return Err(DecodeError::at(offset, message));
+                    return Err(Malformed::at(offset, message));
                 }
-                3 => {
-                    open[depth] = number;
+                GROUP_START => {
+                    open[depth] = tag >> 3;
                     depth += 1;
                 }
-                4 if open[depth - 1] == number => depth -= 1,
-                4 => return Err(DecodeError::at(offset, "a group ends that did not begin")),
-                _ => _ = self.wire(wire_type, offset)?,
+                GROUP_END if open[depth - 1] == tag >> 3 => depth -= 1,
+                GROUP_END => return Err(Malformed::at(offset, "a group ends that did not begin")),
+                _ => self.skip(tag)?,
             }
         }
         Ok(())
     }
 
+    /// Reads a number of one to ten bytes.
     #[inline]
-    fn varint(&mut self) -> Result<u64, DecodeError> {
-        // Tags and most lengths have one byte.
+    pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
+        // Most have one byte.
         match self.rest {
             [byte @ 0..=0x7f, rest @ ..] => {
                 self.rest = rest;
-                self.offset += 1;
                 Ok(u64::from(*byte))
             }
             _ => self.long_varint(),
         }
     }
 
-    fn long_varint(&mut self) -> Result<u64, DecodeError> {
-        let offset = self.offset;
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
             // The tenth byte has room for the last bit alone.
@@ -145,7 +190,6 @@ impl<'a> Reader<'a> {
             value |= u64::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
                 self.rest = &self.rest[index + 1..];
-                self.offset += index + 1;
                 return Ok(value);
             }
         }
@@ -154,58 +198,125 @@ impl<'a> Reader<'a> {
         } else {
             "a number has over 64 bits"
         };
-        Err(DecodeError::at(offset, message))
+        Err(Malformed::at(self.offset(), message))
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let bytes = self.take(N)?;
-        Ok(bytes.try_into().expect("as many bytes were taken"))
-    }
-
+    /// Reads eight bytes.
     #[inline]
-    fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn fixed64(&mut self) -> Result<u64, Malformed> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// Reads four bytes.
+    #[inline]
+    pub(crate) fn fixed32(&mut self) -> Result<u32, Malformed> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// Reads a text, bytes or a message, which are read on their own.
+    #[inline]
+    pub(crate) fn message(&mut self) -> Result<Self, Malformed> {
+        let announced = self.varint()?;
+        let len = usize::try_from(announced).unwrap_or(usize::MAX);
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
             return Err(self.truncated(len));
         };
         self.rest = rest;
-        self.offset += len;
-        Ok(taken)
+        Ok(Self { rest: taken, end: self.offset() })
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
+            return Err(self.truncated(N));
+        };
+        self.rest = rest;
+        Ok(*taken)
     }
 
     #[cold]
-    fn truncated(&self, len: usize) -> DecodeError {
+    fn truncated(&self, len: usize) -> Malformed {
         let remaining = self.rest.len();
         // Zipkin's words.
         let message = format!("Truncated: length {len} > bytes remaining {remaining}");
-        DecodeError::at(self.offset, message)
+        Malformed::at(self.offset(), message)
     }
+}
+
+#[cold]
+fn no_wire_type(wire_type: u32, offset: usize) -> Malformed {
+    Malformed::at(offset, format!("{wire_type} is no wire type of protobuf"))
 }
 
 /// Appends a field that is a varint; zero, the default, is left out.
 pub(crate) fn write_varint_field(out: &mut Vec<u8>, number: u32, value: u64) {
     if value != 0 {
-        write_tag(out, number, 0);
-        write_varint(out, value);
+        write_oneof_varint_field(out, number, value);
     }
+}
+
+/// Appends a field that is a varint and one of several, where zero is not left out.
+pub(crate) fn write_oneof_varint_field(out: &mut Vec<u8>, number: u32, value: u64) {
+    write_varint(out, varint_field(number).into());
+    write_varint(out, value);
 }
 
 /// Appends a field of eight bytes; zero, the default, is left out.
 pub(crate) fn write_fixed64_field(out: &mut Vec<u8>, number: u32, value: u64) {
     if value != 0 {
-        write_tag(out, number, 1);
-        out.extend_from_slice(&value.to_le_bytes());
+        write_oneof_fixed64_field(out, number, value);
     }
+}
+
+/// Appends a field of eight bytes that is one of several, where zero is not left out.
+pub(crate) fn write_oneof_fixed64_field(out: &mut Vec<u8>, number: u32, value: u64) {
+    write_varint(out, fixed64_field(number).into());
+    out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// Appends a field of text, bytes or an encoded message.
 pub(crate) fn write_bytes_field(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
-    write_tag(out, number, 2);
+    write_varint(out, bytes_field(number).into());
     write_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-fn write_tag(out: &mut Vec<u8>, number: u32, wire_type: u64) {
-    write_varint(out, u64::from(number) << 3 | wire_type);
+/// Appends a field of four bytes; zero, the default, is left out.
+pub(crate) fn write_fixed32_field(out: &mut Vec<u8>, number: u32, value: u32) {
+    if value != 0 {
+        write_varint(out, fixed32_field(number).into());
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Appends a field of text; an empty one, the default, is left out.
+pub(crate) fn write_text_field(out: &mut Vec<u8>, number: u32, text: &str) {
+    if !text.is_empty() {
+        write_bytes_field(out, number, text.as_bytes());
+    }
+}
+
+/// Appends a field that is a message, whose fields `write` appends.
+///
+/// The length stands before what it counts: room for a length of one byte is left, and where it
+/// needs more, the message moves up.
+pub(crate) fn write_message_field(
+    out: &mut Vec<u8>,
+    number: u32,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
+    write_varint(out, bytes_field(number).into());
+    let start = out.len() + 1;
+    out.push(0);
+    write(out);
+    let len = out.len() - start;
+    if let Ok(len @ 0..0x80) = u8::try_from(len) {
+        out[start - 1] = len;
+        return;
+    }
+    let mut prefix = Vec::with_capacity(10);
+    write_varint(&mut prefix, len as u64);
+    out.splice(start - 1..start, prefix);
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time are what is asked for")]
@@ -224,8 +335,15 @@ mod tests {
     fn read(input: &[u8]) -> Result<Vec<(u32, String)>, DecodeError> {
         let mut reader = Reader::new(input);
         let mut fields = Vec::new();
-        while let Some((number, wire)) = reader.field()? {
-            fields.push((number, format!("{wire:?}")));
+        while let Some(tag) = reader.tag()? {
+            let shown = match tag & 7 {
+                VARINT => format!("Varint({})", reader.varint()?),
+                FIXED64 => format!("Fixed64({})", reader.fixed64()?),
+                FIXED32 => format!("Fixed32({})", reader.fixed32()?),
+                BYTES => format!("Bytes({:?})", reader.message()?.bytes()),
+                _ => format!("{:?}", reader.skip(tag)?),
+            };
+            fields.push((tag >> 3, shown));
         }
         Ok(fields)
     }

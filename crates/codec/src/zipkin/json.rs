@@ -16,6 +16,8 @@ use spandrel_model::{Endpoint, SpanId, TraceId};
 
 use super::scratch::{echo, id_message, port, start_ns};
 use crate::DecodeError;
+pub(super) use crate::json::Key;
+use crate::json::refusal;
 
 /// Reads one object of a list.
 pub(super) trait SpanReader<'de> {
@@ -43,24 +45,8 @@ pub(super) fn decode_list<'de, R: SpanReader<'de>>(
     if list.reader.is_other_format() {
         return Err(DecodeError::of_body(mismatch));
     }
-    let refused = DecodeError::at(offset_of(&error, text), message_of(&error));
+    let refused = refusal(&error, text);
     Err(if list.is_in_span { refused.in_span(list.index) } else { refused })
-}
-
-/// Where in the text the error lies: serde_json counts lines and columns from one.
-fn offset_of(error: &serde_json::Error, text: &str) -> usize {
-    let line_starts = text.match_indices('\n').map(|(offset, _)| offset + 1);
-    let line_start = std::iter::once(0).chain(line_starts).nth(error.line().saturating_sub(1));
-    (line_start.unwrap_or(0) + error.column().saturating_sub(1)).min(text.len())
-}
-
-/// The error's message without the place, which [`DecodeError`] gives in bytes.
-fn message_of(error: &serde_json::Error) -> String {
-    let mut message = error.to_string();
-    if let Some(place) = message.rfind(" at line ") {
-        message.truncate(place);
-    }
-    message
 }
 
 struct List<'r, R> {
@@ -144,33 +130,6 @@ impl<'de, W: Deserialize<'de> + Into<T>, T> Visitor<'de> for ListInto<'_, W, T> 
 
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
-    }
-}
-
-/// A member's name.
-pub(super) struct Key<'de>(pub(super) Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
-        value.deserialize_str(TextVisitor).map(Self)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text.to_owned()))
     }
 }
 

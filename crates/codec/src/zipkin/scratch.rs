@@ -6,14 +6,12 @@ use std::mem;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
+pub(super) use crate::error::echo;
 use spandrel_model::{Endpoint, IdError, Resource, Span, SpanId, TraceId};
 
 /// How many resources one decode call remembers by service name. A list normally comes from one
 /// service; past this many, spans of further services each get a resource of their own.
 const RESOURCES_MAX: usize = 32;
-
-/// How many characters of a sender's text an error message repeats.
-const ECHO_LEN_MAX: usize = 64;
 
 /// Nanoseconds in a microsecond, Zipkin's unit of time.
 pub(super) const NS_PER_US: u64 = 1_000;
@@ -107,14 +105,6 @@ pub(super) fn id_message(field: &str, text: &str, error: IdError) -> String {
     }
 }
 
-/// Returns as much of a sender's text as a message may repeat.
-pub(super) fn echo(text: &str) -> &str {
-    match text.char_indices().nth(ECHO_LEN_MAX) {
-        Some((end, _)) => &text[..end],
-        None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,11 +130,5 @@ mod tests {
         let refused = start_ns(18_446_744_073_709_552).unwrap_err();
         assert!(refused.ends_with("lies after the year 2554; is it in nanoseconds?"), "{refused}");
         assert!(duration_ns(i64::MAX).is_err());
-    }
-
-    #[test]
-    fn a_message_repeats_only_so_much() {
-        assert_eq!(echo(&"é".repeat(100)).chars().count(), ECHO_LEN_MAX);
-        assert_eq!(echo("abc"), "abc");
     }
 }

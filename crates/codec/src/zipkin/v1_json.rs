@@ -14,9 +14,10 @@ use super::json::{
     JsonEndpoint, Key, ListInto, SpanReader, Text, Whole, annotation_time_us, parent_id, span_id,
     trace_id, whole,
 };
-use super::json_writer::{ListWriter, ObjectWriter, write_endpoint};
+use super::json_writer::write_endpoint;
 use super::v1::{Annotation, BinaryAnnotation, Converter, V1Span};
 use super::v1_fold::V1Folded;
+use crate::json_writer::{ListWriter, ObjectWriter};
 use crate::{DecodeError, SpanSink};
 
 /// Decodes a list and returns how many spans reached the sink.

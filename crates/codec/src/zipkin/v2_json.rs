@@ -12,8 +12,9 @@ use super::json::{
     JsonEndpoint, Key, ListInto, SpanReader, Text, Whole, annotation_time_us, parent_id, span_id,
     trace_id, whole,
 };
-use super::json_writer::{ListWriter, ObjectWriter, write_endpoint};
+use super::json_writer::write_endpoint;
 use super::scratch::{Resources, clear, duration_ns, echo, empty_span, start_ns};
+use crate::json_writer::{ListWriter, ObjectWriter};
 use crate::{DecodeError, SpanSink};
 
 /// Decodes a list and returns how many spans reached the sink.

@@ -10,8 +10,33 @@ use spandrel_model::{Attribute, Endpoint, Event, Span, SpanId, SpanKind, TraceId
 
 use super::fold::{self, Folded, FoldedEndpoint};
 use super::scratch::{Resources, clear, duration_ns, empty_span, port, start_ns};
-use crate::protobuf::{Reader, Wire, write_bytes_field, write_fixed64_field, write_varint_field};
+use crate::protobuf::{
+    Reader, bytes_field, fixed64_field, varint_field, write_bytes_field, write_fixed64_field,
+    write_text_field, write_varint_field,
+};
 use crate::{DecodeError, SpanSink};
+
+/// The one field of `ListOfSpans`.
+const SPANS: u32 = bytes_field(1);
+
+/// The fields of `Span`.
+mod span_tag {
+    use crate::protobuf::{bytes_field, fixed64_field, varint_field};
+
+    pub(super) const TRACE_ID: u32 = bytes_field(1);
+    pub(super) const PARENT_ID: u32 = bytes_field(2);
+    pub(super) const ID: u32 = bytes_field(3);
+    pub(super) const KIND: u32 = varint_field(4);
+    pub(super) const NAME: u32 = bytes_field(5);
+    pub(super) const TIMESTAMP: u32 = fixed64_field(6);
+    pub(super) const DURATION: u32 = varint_field(7);
+    pub(super) const LOCAL_ENDPOINT: u32 = bytes_field(8);
+    pub(super) const REMOTE_ENDPOINT: u32 = bytes_field(9);
+    pub(super) const ANNOTATIONS: u32 = bytes_field(10);
+    pub(super) const TAGS: u32 = bytes_field(11);
+    pub(super) const DEBUG: u32 = varint_field(12);
+    pub(super) const SHARED: u32 = varint_field(13);
+}
 
 /// Decodes a list and returns how many spans reached the sink.
 pub(super) fn decode(body: &[u8], sink: &mut dyn SpanSink) -> Result<usize, DecodeError> {
@@ -19,13 +44,16 @@ pub(super) fn decode(body: &[u8], sink: &mut dyn SpanSink) -> Result<usize, Deco
     let mut span = empty_span();
     let mut resources = Resources::default();
     let mut count = 0;
-    while let Some((number, wire)) = list.field()? {
-        if let (1, Wire::Bytes(message)) = (number, wire) {
-            clear(&mut span);
-            read_span(message, &mut span, &mut resources).map_err(|error| error.in_span(count))?;
-            sink.span(&span);
-            count += 1;
+    while let Some(tag) = list.tag()? {
+        if tag != SPANS {
+            list.skip(tag)?;
+            continue;
         }
+        clear(&mut span);
+        let message = list.message()?;
+        read_span(message, &mut span, &mut resources).map_err(|error| error.in_span(count))?;
+        sink.span(&span);
+        count += 1;
     }
     Ok(count)
 }
@@ -38,29 +66,37 @@ fn read_span<'a>(
     let offset = message.offset();
     let at = |message: String| DecodeError::at(offset, message);
     let (mut trace_id, mut span_id) = (None, None);
-    while let Some((number, wire)) = message.field()? {
-        match (number, wire) {
-            (1, Wire::Bytes(id)) => trace_id = read_trace_id(&id)?,
-            (2, Wire::Bytes(id)) if id.bytes().is_empty() => span.parent_id = None,
-            (2, Wire::Bytes(id)) => span.parent_id = read_span_id(&id, "parent_id")?,
-            (3, Wire::Bytes(id)) => span_id = read_span_id(&id, "id")?,
-            (4, Wire::Varint(kind)) => span.kind = kind_of(kind),
-            (5, Wire::Bytes(name)) => span.name = Cow::Borrowed(name.text()?),
-            (6, Wire::Fixed64(us)) => span.start_ns = start_ns(signed(us)).map_err(at)?,
-            (7, Wire::Varint(us)) => span.duration_ns = duration_ns(signed(us)).map_err(at)?,
-            (8, Wire::Bytes(message)) => {
-                let local = read_endpoint(message)?;
+    while let Some(tag) = message.tag()? {
+        match tag {
+            span_tag::TRACE_ID => trace_id = read_trace_id(&message.message()?)?,
+            span_tag::PARENT_ID => {
+                let id = message.message()?;
+                let is_absent = id.bytes().is_empty();
+                span.parent_id = if is_absent { None } else { read_span_id(&id, "parent_id")? };
+            }
+            span_tag::ID => span_id = read_span_id(&message.message()?, "id")?,
+            span_tag::KIND => span.kind = kind_of(message.varint()?),
+            span_tag::NAME => span.name = Cow::Borrowed(message.message()?.text()?),
+            span_tag::TIMESTAMP => {
+                span.start_ns = start_ns(signed(message.fixed64()?)).map_err(at)?;
+            }
+            span_tag::DURATION => {
+                span.duration_ns = duration_ns(signed(message.varint()?)).map_err(at)?;
+            }
+            span_tag::LOCAL_ENDPOINT => {
+                let local = read_endpoint(message.message()?)?;
                 span.resource = resources.of_endpoint(&local);
                 span.local = local.address;
             }
-            (9, Wire::Bytes(message)) => {
-                span.remote = Some(read_endpoint(message)?).filter(|remote| !remote.is_empty());
+            span_tag::REMOTE_ENDPOINT => {
+                let remote = read_endpoint(message.message()?)?;
+                span.remote = Some(remote).filter(|remote| !remote.is_empty());
             }
-            (10, Wire::Bytes(message)) => span.events.extend(read_annotation(message)?),
-            (11, Wire::Bytes(message)) => span.attributes.push(read_tag(message)?),
-            (12, Wire::Varint(flag)) => span.is_debug = flag != 0,
-            (13, Wire::Varint(flag)) => span.is_shared = flag != 0,
-            _ => {}
+            span_tag::ANNOTATIONS => span.events.extend(read_annotation(message.message()?)?),
+            span_tag::TAGS => span.attributes.push(read_tag(message.message()?)?),
+            span_tag::DEBUG => span.is_debug = message.varint()? != 0,
+            span_tag::SHARED => span.is_shared = message.varint()? != 0,
+            _ => message.skip(tag)?,
         }
     }
     let missing = |what| DecodeError::at(offset, format!("{what} is missing or zero"));
@@ -114,28 +150,32 @@ fn kind_of(number: u64) -> Option<SpanKind> {
 
 /// Reads an endpoint. An address of another length than its family's is left out.
 fn read_endpoint(mut message: Reader<'_>) -> Result<Endpoint<'_>, DecodeError> {
+    const SERVICE_NAME: u32 = bytes_field(1);
+    const IPV4: u32 = bytes_field(2);
+    const IPV6: u32 = bytes_field(3);
+    const PORT: u32 = varint_field(4);
     let mut endpoint = Endpoint::default();
-    while let Some((number, wire)) = message.field()? {
-        match (number, wire) {
-            (1, Wire::Bytes(name)) => {
-                let name = name.text()?;
+    while let Some(tag) = message.tag()? {
+        match tag {
+            SERVICE_NAME => {
+                let name = message.message()?.text()?;
                 endpoint.service_name = (!name.is_empty()).then_some(Cow::Borrowed(name));
             }
-            (2, Wire::Bytes(ip)) => {
-                if let Ok(octets) = <[u8; 4]>::try_from(ip.bytes()) {
+            IPV4 => {
+                if let Ok(octets) = <[u8; 4]>::try_from(message.message()?.bytes()) {
                     endpoint.address.ipv4 = Some(Ipv4Addr::from(octets));
                 }
             }
-            (3, Wire::Bytes(ip)) => {
-                if let Ok(octets) = <[u8; 16]>::try_from(ip.bytes()) {
+            IPV6 => {
+                if let Ok(octets) = <[u8; 16]>::try_from(message.message()?.bytes()) {
                     endpoint.address.set_ipv6(Ipv6Addr::from(octets));
                 }
             }
-            (4, Wire::Varint(number)) => {
-                endpoint.address.port = port(number.cast_signed())
+            PORT => {
+                endpoint.address.port = port(message.varint()?.cast_signed())
                     .map_err(|error| DecodeError::at(message.offset(), error))?;
             }
-            _ => {}
+            _ => message.skip(tag)?,
         }
     }
     Ok(endpoint)
@@ -143,13 +183,15 @@ fn read_endpoint(mut message: Reader<'_>) -> Result<Endpoint<'_>, DecodeError> {
 
 /// Reads an annotation; `None` for one without a time or a value, which Zipkin drops too.
 fn read_annotation(mut message: Reader<'_>) -> Result<Option<Event<'_>>, DecodeError> {
+    const TIMESTAMP: u32 = fixed64_field(1);
+    const VALUE: u32 = bytes_field(2);
     let offset = message.offset();
     let (mut time_us, mut value) = (0, None);
-    while let Some((number, wire)) = message.field()? {
-        match (number, wire) {
-            (1, Wire::Fixed64(us)) => time_us = signed(us),
-            (2, Wire::Bytes(text)) => value = Some(text.text()?),
-            _ => {}
+    while let Some(tag) = message.tag()? {
+        match tag {
+            TIMESTAMP => time_us = signed(message.fixed64()?),
+            VALUE => value = Some(message.message()?.text()?),
+            _ => message.skip(tag)?,
         }
     }
     let time_ns = start_ns(time_us)
@@ -159,12 +201,14 @@ fn read_annotation(mut message: Reader<'_>) -> Result<Option<Event<'_>>, DecodeE
 
 /// Reads an entry of the tags; what is missing in it is empty.
 fn read_tag(mut message: Reader<'_>) -> Result<Attribute<'_>, DecodeError> {
+    const KEY: u32 = bytes_field(1);
+    const VALUE: u32 = bytes_field(2);
     let (mut key, mut value) = ("", "");
-    while let Some((number, wire)) = message.field()? {
-        match (number, wire) {
-            (1, Wire::Bytes(text)) => key = text.text()?,
-            (2, Wire::Bytes(text)) => value = text.text()?,
-            _ => {}
+    while let Some(tag) = message.tag()? {
+        match tag {
+            KEY => key = message.message()?.text()?,
+            VALUE => value = message.message()?.text()?,
+            _ => message.skip(tag)?,
         }
     }
     Ok(Attribute { key: Cow::Borrowed(key), value: Value::from(value) })
@@ -192,7 +236,7 @@ fn write_span(folded: &Folded<'_>, out: &mut Vec<u8>, part: &mut Vec<u8>) {
     }
     write_bytes_field(out, 3, &span.span_id.get().to_be_bytes());
     write_varint_field(out, 4, fold::kind(span.kind).map_or(0, |(_, number)| number));
-    write_text(out, 5, &folded.name);
+    write_text_field(out, 5, &folded.name);
     write_fixed64_field(out, 6, folded.timestamp_us);
     write_varint_field(out, 7, folded.duration_us);
     for (number, endpoint) in [(8, &folded.local), (9, &folded.remote)] {
@@ -218,15 +262,8 @@ fn write_span(folded: &Folded<'_>, out: &mut Vec<u8>, part: &mut Vec<u8>) {
     write_varint_field(out, 13, u64::from(folded.is_shared));
 }
 
-/// Writes a text; an empty one, the default, is left out.
-fn write_text(out: &mut Vec<u8>, number: u32, text: &str) {
-    if !text.is_empty() {
-        write_bytes_field(out, number, text.as_bytes());
-    }
-}
-
 fn write_endpoint(endpoint: &FoldedEndpoint<'_>, out: &mut Vec<u8>) {
-    write_text(out, 1, endpoint.service_name.as_deref().unwrap_or_default());
+    write_text_field(out, 1, endpoint.service_name.as_deref().unwrap_or_default());
     if let Some(ipv4) = endpoint.address.ipv4 {
         write_bytes_field(out, 2, &ipv4.octets());
     }

@@ -23,7 +23,7 @@ fn try_decode(format: Format, body: &[u8]) -> Result<usize, DecodeError> {
     Ok(count)
 }
 
-fn rows(name: &str) -> Vec<Json> {
+pub(crate) fn rows(name: &str) -> Vec<Json> {
     let text = String::from_utf8(bytes(name)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -65,7 +65,7 @@ fn assert_answered(row: &Json, format: Format, body: &[u8]) {
     }
 }
 
-fn from_hex(text: &str) -> Vec<u8> {
+pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     let digits = text.as_bytes().chunks(2);
     digits.map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap()).collect()
 }
