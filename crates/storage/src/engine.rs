@@ -31,6 +31,8 @@ pub struct Engine<T> {
     shared: Arc<Shared>,
     log: Log,
     waiting: VecDeque<(Charged, T)>,
+    /// The length of their records.
+    waiting_len: u64,
     group: Vec<u8>,
     sync_due_ns: Option<u64>,
     upkeep: Upkeep,
@@ -50,14 +52,17 @@ impl<T> Engine<T> {
 
     /// Takes a request in, to be written by the next commit.
     pub fn append(&mut self, request: Charged, ticket: T) {
+        self.waiting_len += request.record_len;
         self.waiting.push_back((request, ticket));
     }
 
     /// Whether the requests that wait fill a group.
     #[must_use]
     pub fn is_group_full(&self) -> bool {
-        self.next_group_len(u64::MAX) < self.waiting.len()
-            || self.waiting.len() >= self.shared.options.group_count_max
+        let options = &self.shared.options;
+        // A request longer than a group is one of its own.
+        self.waiting_len > options.group_len_max as u64 && self.waiting.len() > 1
+            || self.waiting.len() >= options.group_count_max
     }
 
     /// Writes all requests that wait, and tells the outcome of each.
@@ -155,6 +160,7 @@ impl<T> Engine<T> {
         self.group.shrink_to(2 * self.shared.options.group_len_max);
         self.tell(&outcome, |told| told.groups += 1);
         for (request, ticket) in self.waiting.drain(..count) {
+            self.waiting_len -= request.record_len;
             settle(ticket, self.shared.settle(request, &outcome));
         }
     }

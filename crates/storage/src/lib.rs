@@ -6,13 +6,13 @@
 mod batch;
 mod budget;
 mod clock;
-#[allow(dead_code, reason = "the new head and the segments are made of these")]
+#[allow(dead_code, unused_imports, reason = "the segments are made of these")]
 mod columns;
 mod counters;
 mod disk;
 mod embedded;
 mod engine;
-#[allow(dead_code, reason = "flushes and searches are made of these")]
+#[allow(dead_code, unused_imports, reason = "flushes and searches are made of these")]
 mod head;
 mod maintenance;
 mod manifest;

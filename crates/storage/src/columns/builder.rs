@@ -12,7 +12,7 @@ use super::list::{KeyIndex, ListWriter, own};
 use super::shapes::ShapeInterner;
 use super::texts::Interner;
 use super::value_bytes::{write_address, write_resource, write_scope};
-use super::{Chunk, Lists, Marks, NO_SERVICE, Request, link_kind_code};
+use super::{CHUNK_ROW_COUNT_MAX, Chunk, Lists, Marks, NO_SERVICE, Request, Rows, link_kind_code};
 
 /// Stands for a shape that no list of its sort had yet.
 const NO_SHAPE: u32 = u32::MAX;
@@ -77,9 +77,17 @@ impl ChunkBuilder {
     }
 
     /// Ends the chunk, and makes this builder ready for another.
+    ///
+    /// After a full chunk there is room for one like it at once: lists that double on their way
+    /// there would touch twice as many pages, which costs more than writing them.
     pub(crate) fn finish(&mut self) -> Chunk {
-        let seed = self.seed;
-        std::mem::replace(self, Self::new(seed)).chunk
+        let chunk = std::mem::replace(self, Self::new(self.seed)).chunk;
+        if chunk.len() >= CHUNK_ROW_COUNT_MAX {
+            self.chunk.rows = Rows::with_capacity(chunk.len());
+            self.chunk.span_values =
+                Lists::with_capacity(chunk.len(), chunk.span_values.words.len());
+        }
+        chunk
     }
 
     /// Whether a text column may have `text` as a value, told without looking at rows.

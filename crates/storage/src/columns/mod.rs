@@ -223,6 +223,10 @@ impl Lists {
         self.ends.push(self.words.len() as u32);
     }
 
+    fn with_capacity(len: usize, word_count: usize) -> Self {
+        Self { words: Vec::with_capacity(word_count), ends: Vec::with_capacity(len) }
+    }
+
     fn byte_len(&self) -> usize {
         bytes_of(&self.words) + bytes_of(&self.ends)
     }
@@ -272,6 +276,28 @@ impl Chunk {
 }
 
 impl Rows {
+    fn with_capacity(len: usize) -> Self {
+        let wide = || Vec::with_capacity(len);
+        let narrow = || Vec::with_capacity(len);
+        Self {
+            trace_high: wide(),
+            trace_low: wide(),
+            span_id: wide(),
+            parent_id: wide(),
+            start_ns: wide(),
+            duration_ns: wide(),
+            marks: Vec::with_capacity(len),
+            name: narrow(),
+            resource: narrow(),
+            scope: narrow(),
+            address: narrow(),
+            shape: narrow(),
+            events_end: narrow(),
+            links_end: narrow(),
+            request: narrow(),
+        }
+    }
+
     fn byte_len(&self) -> usize {
         let wide = [
             &self.trace_high,
@@ -311,7 +337,6 @@ impl Links {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "what a list has set aside counts, not what it holds")]
 fn bytes_of<T>(list: &Vec<T>) -> usize {
     list.capacity() * size_of::<T>()
 }

@@ -133,6 +133,7 @@ impl Opening {
             shared,
             log,
             waiting: VecDeque::new(),
+            waiting_len: 0,
             group: Vec::new(),
             sync_due_ns: None,
             upkeep,

@@ -64,7 +64,7 @@ pub(crate) struct SealedChunk {
     /// Between what they lie.
     pub(crate) bounds: ChunkBounds,
     /// Beside each row, the row of its trace that arrived before.
-    pub(super) previous: Arc<Vec<RowPointer>>,
+    pub(super) previous: Arc<[RowPointer]>,
     /// The distinct names of the rows.
     pub(super) names: Arc<[NameCodes]>,
 }
@@ -74,7 +74,7 @@ impl SealedChunk {
         (size_of::<Self>()
             + size_of::<Chunk>()
             + self.chunk.byte_len()
-            + self.previous.capacity() * size_of::<RowPointer>()
+            + size_of_val(&*self.previous)
             + self.names.len() * size_of::<NameCodes>()) as u64
     }
 }
@@ -148,16 +148,15 @@ impl OpenChunk {
 
     /// Ends the chunk, and goes on as an empty one with the next number.
     pub(super) fn seal(&mut self, next_number: u64) -> SealedChunk {
-        let chunk = self.builder.finish();
-        let capacity = if chunk.len() == CHUNK_ROW_COUNT_MAX { CHUNK_ROW_COUNT_MAX } else { 0 };
-        let names = self.names.drain().collect();
+        let previous = self.previous.as_slice().into();
+        self.previous.clear();
         self.measured_len = 0;
         SealedChunk {
             number: std::mem::replace(&mut self.number, next_number),
-            chunk: Arc::new(chunk),
+            chunk: Arc::new(self.builder.finish()),
             bounds: std::mem::take(&mut self.bounds),
-            previous: Arc::new(std::mem::replace(&mut self.previous, Vec::with_capacity(capacity))),
-            names,
+            previous,
+            names: self.names.drain().collect(),
         }
     }
 }

@@ -201,12 +201,12 @@ impl TenantHead {
         std::iter::from_fn(move || {
             let pointer = (next != RowPointer::NONE).then_some(next)?;
             let previous = if pointer.chunk() == self.active.number {
-                &self.active.previous
+                self.active.previous.as_slice()
             } else {
                 if self.sealed.get(place).is_none_or(|sealed| sealed.number != pointer.chunk()) {
                     place = self.sealed_place(pointer.chunk());
                 }
-                &*self.sealed[place].previous
+                &self.sealed[place].previous
             };
             next = previous[pointer.row()];
             Some(pointer)

@@ -216,9 +216,8 @@ fn rows_in_many_chunks_leave_and_stay_whole() {
         oracle.now_ns += if round == 40 { 10 * SECOND_NS } else { 0 };
     }
     let settle_ns = 5 * SECOND_NS;
-    let quiet: Vec<_> = (0..500).map(|seed| span(1_000_000 + seed, 400)).collect();
-    let quiet: Vec<_> =
-        quiet.into_iter().filter(|span| span.trace_id.low() > TRACE_COUNT).collect();
+    let quiet = (0..500).map(|seed| span(1_000_000 + seed, 400));
+    let quiet: Vec<_> = quiet.filter(|span| span.trace_id.low() > TRACE_COUNT).collect();
     insert(&head, &quiet, request(1, oracle.now_ns - settle_ns));
     let policy = FlushPolicy { settle_ns, ..Default::default() };
     let plan = head.plan_flush(&tenant, oracle.now_ns, policy).unwrap();

@@ -224,26 +224,30 @@ impl Log {
             let name = file_name(oldest);
             let found = listed.iter().find(|file| file.name == name);
             // A file that is gone was taken out by a call that failed after that.
-            if let Some(found) = found {
-                self.retire(oldest, found.len == self.file_len_max)?;
-            }
+            let spare = match found {
+                Some(found) => self.retire(oldest, found.len == self.file_len_max)?,
+                None => None,
+            };
             // Each is gone durably before the next goes, or a loss of power could leave the
-            // older one behind without its seal.
+            // older one behind without its seal; and before its space is used again, or its old
+            // name could come back on another file's bytes.
             self.disk.sync_dir(LOG_DIR)?;
             self.files.remove(&oldest);
+            self.spares.extend(spare);
         }
         Ok(())
     }
 
-    fn retire(&mut self, file_id: u64, is_whole: bool) -> io::Result<()> {
+    /// Takes one file out; returns the name of the spare file that it became, if it did.
+    fn retire(&self, file_id: u64, is_whole: bool) -> io::Result<Option<String>> {
         let name = file_name(file_id);
         if is_whole && self.spares.len() < self.spare_files_max {
             let spare = spare_name(file_id);
             self.disk.rename(&path(&name), &path(&spare))?;
-            self.spares.push_back(spare);
-            return Ok(());
+            return Ok(Some(spare));
         }
-        self.disk.remove(&path(&name))
+        self.disk.remove(&path(&name))?;
+        Ok(None)
     }
 
     fn seal_current(&mut self) {
