@@ -11,6 +11,7 @@ mod columns;
 mod counters;
 mod disk;
 mod embedded;
+pub mod encoding;
 mod engine;
 #[allow(dead_code, unused_imports, reason = "flushes and searches are made of these")]
 mod head;

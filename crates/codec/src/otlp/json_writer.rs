@@ -191,7 +191,12 @@ fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
 /// Writes an `ArrayValue` or a `KeyValueList`.
 fn write_values<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&T, &mut Vec<u8>)) {
     let mut object = ObjectWriter::begin(out);
-    write_list(&mut object, "values", items, write);
+    // An empty list too: readers made of OpenTelemetry's Rust types want the member.
+    let mut list = ListWriter::begin(object.value("values"));
+    for item in items {
+        write(item, list.item());
+    }
+    list.end();
     object.end();
 }
 

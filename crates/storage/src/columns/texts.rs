@@ -3,6 +3,7 @@
 //! A text is bytes here: what must be UTF-8 is checked by whoever hands it out.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -28,6 +29,25 @@ impl TextHeap {
         let last = ends.last().copied().unwrap_or(0);
         let is_whole = ends.is_sorted() && usize::try_from(last) == Ok(bytes.len());
         is_whole.then_some(Self { bytes, ends })
+    }
+
+    /// Takes the list apart: all texts behind each other, and where each ends.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Vec<u32>) {
+        (self.bytes, self.ends)
+    }
+
+    /// Forgets the texts from a place on.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.ends.truncate(count);
+        self.bytes.truncate(self.ends.last().map_or(0, |end| *end as usize));
+    }
+
+    /// A copy of some of the texts, which are there.
+    pub(crate) fn slice(&self, places: Range<usize>) -> Self {
+        let end_of = |count: usize| count.checked_sub(1).map_or(0, |last| self.ends[last]);
+        let (start, end) = (end_of(places.start), end_of(places.end));
+        let bytes = self.bytes[start as usize..end as usize].to_vec();
+        Self { bytes, ends: self.ends[places].iter().map(|end| end - start).collect() }
     }
 
     /// How many texts there are.

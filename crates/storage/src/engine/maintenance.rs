@@ -56,8 +56,10 @@ impl Upkeep {
         let has_segments = !shared.visible().segments().is_empty();
         Self {
             is_merge_wanted: has_segments,
-            flush_due_ns: (shared.head.span_count() > 0).then_some(0),
             retention_due_ns: has_segments.then_some(0),
+            // What was replayed is as new as what was appended just now: its age counts from
+            // the first look.
+            appended_spans: u64::MAX,
             ..Self::default()
         }
     }
@@ -143,8 +145,10 @@ impl<T> Engine<T> {
         let appended_spans = self.shared.told().appended_spans;
         if appended_spans != upkeep.appended_spans {
             upkeep.appended_spans = appended_spans;
-            let flush_due_ns = now_ns.saturating_add(self.shared.options.flush_age_max_ns);
-            upkeep.flush_due_ns.get_or_insert(flush_due_ns);
+            if self.shared.head.span_count() > 0 {
+                let flush_due_ns = now_ns.saturating_add(self.shared.options.flush_age_max_ns);
+                upkeep.flush_due_ns.get_or_insert(flush_due_ns);
+            }
         }
         if upkeep.is_flushing || now_ns < upkeep.flush_pause_ns {
             return None;

@@ -176,8 +176,10 @@ impl Input {
         let range = self.segment.segment.group_range(group);
         let bytes = read_one(workshop, &self.segment, self.segment.read(range))?;
         let request = self.segment.entry.request();
-        let chunk: Result<Chunk, _> =
-            self.segment.segment.decode_group(group, &bytes, &self.dictionaries, request);
+        let segment = &self.segment.segment;
+        let chunk: Result<Chunk, _> = workshop.cache.with_decoder(|decoder| {
+            segment.decode_group(group, &bytes, &self.dictionaries, decoder, request)
+        });
         match chunk {
             Ok(chunk) => Ok(Source::new(Arc::new(chunk))),
             Err(error) => Err(damaged(workshop, &self.segment, error.into())),
@@ -198,9 +200,9 @@ impl Input {
             let reads = groups.iter().map(|group| self.segment.read(range(group))).collect();
             let tables = read_ranges_blocking(&**workshop.cache.store(), reads);
             for (group, table) in groups.iter().zip(tables) {
-                let table = table.map_err(Trouble::of_read).and_then(|bytes| {
-                    Ok(self.segment.segment.decode_trace_table(*group, &bytes)?)
-                });
+                let table = table
+                    .map_err(Trouble::of_read)
+                    .and_then(|bytes| workshop.cache.trace_table(&self.segment, *group, &bytes));
                 let table = table.map_err(|trouble| damaged(workshop, &self.segment, trouble))?;
                 let is_kept = |low| !manifest.is_deleted(&self.segment.entry, low);
                 parts.extend(parts_in(&table, input, *group).filter(|p| is_kept(p.trace_id_low)));

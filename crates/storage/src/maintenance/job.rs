@@ -125,7 +125,7 @@ impl Workshop {
             folds_duplicates,
             seed: self.seed,
         };
-        Ok(SegmentWriter::new(upload, options, Vec::new()))
+        Ok(SegmentWriter::new(upload, options, Vec::new())?)
     }
 
     /// Fails when the engine asked to stop.

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use crate::budget::{Account, Reservation};
 use crate::counters::Counter;
 use crate::manifest::SegmentEntry;
-use crate::segment::{ByteRange, Dictionaries, Segment, SegmentError};
+use crate::segment::{ByteRange, Dictionaries, Segment, SegmentDecoder, SegmentError};
 use crate::segment_store::{RangeRead, SegmentStore, read_ranges_blocking};
 use crate::store::ReadError;
 
-/// How much memory a parsed footer or dictionary takes for each of its bytes on disk, about.
-const PARSED_LEN_FACTOR: u64 = 3;
+/// How many decoders are kept for the next question.
+const DECODERS_MAX: usize = 4;
 
 /// A segment whose footer was read.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct SegmentCache {
     store: Arc<dyn SegmentStore>,
     account: Arc<Account>,
     open: Mutex<Open>,
+    /// Decoders that are free, at most [`DECODERS_MAX`].
+    decoders: Mutex<Vec<SegmentDecoder>>,
     quarantined: Mutex<BTreeMap<u64, String>>,
     misses: Counter,
     evicted: Counter,
@@ -60,10 +62,23 @@ impl SegmentCache {
             store,
             account,
             open: Mutex::default(),
+            decoders: Mutex::default(),
             quarantined: Mutex::default(),
             misses: Counter::default(),
             evicted: Counter::default(),
         }
+    }
+
+    /// Lends a decoder, whose buffers are used again.
+    pub(crate) fn with_decoder<R>(&self, work: impl FnOnce(&mut SegmentDecoder) -> R) -> R {
+        let free = lock(&self.decoders).pop();
+        let mut decoder = free.unwrap_or_default();
+        let done = work(&mut decoder);
+        let mut decoders = lock(&self.decoders);
+        if decoders.len() < DECODERS_MAX {
+            decoders.push(decoder);
+        }
+        done
     }
 
     /// Where the segments are.
@@ -112,7 +127,9 @@ impl SegmentCache {
             return Ok(found);
         }
         let footers = missing.iter().map(|entry| {
-            let range = Segment::footer_range(entry.len, entry.footer_len);
+            // No entry of a manifest has a footer that is longer than its segment.
+            let none = ByteRange { offset: 0, len: 0 };
+            let range = Segment::footer_range(entry.len, entry.footer_len).unwrap_or(none);
             range_read(&entry.path().into(), range)
         });
         let footers = read_ranges_blocking(&*self.store, footers.collect());
@@ -166,8 +183,8 @@ impl SegmentCache {
             let reason = format!("{path}: the footer's checksum is {checksum:08x}, not {due:08x}");
             return Err(Trouble::Damaged(reason));
         }
-        let segment = Segment::parse(Arc::clone(&path), entry.len, footer)?;
-        let held = self.make_room(u64::from(entry.footer_len) * PARSED_LEN_FACTOR);
+        let segment = Segment::parse(Arc::clone(&path), entry.len, &footer)?;
+        let held = self.make_room(segment.byte_len() as u64);
         let dictionaries = OnceLock::new();
         Ok(OpenSegment {
             entry: entry.clone(),
@@ -223,11 +240,12 @@ impl SegmentCache {
         read: io::Result<Bytes>,
     ) -> Result<(), ReadError> {
         let parsed = read.map_err(Trouble::of_read).and_then(|bytes| {
-            let parsed = segment.segment.parse_dictionaries(&bytes)?;
-            Ok((parsed, bytes.len() as u64 * PARSED_LEN_FACTOR))
+            let parse = |decoder: &mut _| segment.segment.parse_dictionaries(&bytes, decoder);
+            Ok(self.with_decoder(parse)?)
         });
         match parsed {
-            Ok((dictionaries, len)) => {
+            Ok(dictionaries) => {
+                let len = dictionaries.byte_len() as u64;
                 // Another question may have loaded them meanwhile; they are the same.
                 if segment.dictionaries.set(Arc::new(dictionaries)).is_ok() {
                     let more = self.make_room(len);

@@ -13,6 +13,7 @@ use spandrel_model::Span;
 use super::cache::{OpenSegment, SegmentCache, Trouble, disk};
 use crate::columns::{Chunk, Request, SpanReader};
 use crate::manifest::SegmentEntry;
+use crate::segment::{GroupColumns, Projection, SegmentDecoder, TraceTable};
 use crate::segment_store::read_ranges_blocking;
 use crate::store::ReadError;
 
@@ -21,10 +22,8 @@ use crate::store::ReadError;
 pub(crate) struct FoundRows {
     /// The segment's number.
     pub(crate) segment_id: u64,
-    /// All rows of the group.
+    /// Rows of the trace, and no others.
     pub(crate) chunk: Chunk,
-    /// Those of the trace.
-    pub(crate) rows: Vec<u32>,
 }
 
 /// A group that may hold the trace.
@@ -47,7 +46,7 @@ impl SegmentCache {
         let places = self.places_of(entries, trace_id_low)?;
         let mut found = Vec::new();
         for (place, group) in places.iter().zip(self.read_groups(&places)?) {
-            match place.find(group, trace_id_low) {
+            match self.with_decoder(|decoder| place.find(group, trace_id_low, decoder)) {
                 Ok(rows) => found.extend(rows),
                 Err(Trouble::Damaged(reason)) => self.quarantine(place.segment.entry.id, &reason),
                 Err(Trouble::Disk(error)) => return Err(disk(&error)),
@@ -87,7 +86,7 @@ impl SegmentCache {
             let tables = read_ranges_blocking(&**self.store(), reads.collect());
             for (group, table) in groups.zip(tables) {
                 let table = table.map_err(Trouble::of_read);
-                match table.and_then(|bytes| Ok(open.segment.decode_trace_table(group, &bytes)?)) {
+                match table.and_then(|bytes| self.trace_table(&open, group, &bytes)) {
                     Ok(table) => traces.extend(
                         (0..table.len())
                             .map(|trace| (table.low[trace], table.latest_start_of(trace))),
@@ -98,6 +97,20 @@ impl SegmentCache {
             }
         }
         Ok(())
+    }
+
+    /// Reads a trace table.
+    pub(crate) fn trace_table(
+        &self,
+        open: &OpenSegment,
+        group: u32,
+        bytes: &[u8],
+    ) -> Result<TraceTable, Trouble> {
+        let mut table = TraceTable::default();
+        self.with_decoder(|decoder| {
+            open.segment.decode_trace_table(group, bytes, decoder, &mut table)
+        })?;
+        Ok(table)
     }
 
     fn places_of<'e>(
@@ -153,18 +166,27 @@ impl Place {
         &self,
         group: io::Result<Bytes>,
         trace_id_low: u64,
+        decoder: &mut SegmentDecoder,
     ) -> Result<Option<FoundRows>, Trouble> {
         // Without dictionaries the segment was set apart just now.
         let Some(dictionaries) = self.segment.dictionaries() else { return Ok(None) };
         let bytes = group.map_err(Trouble::of_read)?;
-        let segment = &self.segment.segment;
-        let request = self.segment.entry.request();
-        let chunk = segment.decode_group(self.group, &bytes, dictionaries, request)?;
-        let lows = chunk.rows.trace_low.iter().zip(0..);
-        let rows: Vec<u32> =
-            lows.filter(|(low, _)| **low == trace_id_low).map(|(_, row)| row).collect();
-        let segment_id = self.segment.entry.id;
-        Ok((!rows.is_empty()).then_some(FoundRows { segment_id, chunk, rows }))
+        let OpenSegment { segment, entry, .. } = &*self.segment;
+        let wanted = Projection::all();
+        let mut columns = GroupColumns::default();
+        segment.decode_columns(
+            self.group,
+            &wanted,
+            &[bytes],
+            dictionaries,
+            decoder,
+            &mut columns,
+        )?;
+        let Some(trace) = columns.traces.low.iter().position(|low| *low == trace_id_low) else {
+            return Ok(None);
+        };
+        let chunk = columns.to_chunk(columns.rows_of(trace), dictionaries, entry.request());
+        Ok(Some(FoundRows { segment_id: entry.id, chunk }))
     }
 }
 
@@ -172,8 +194,7 @@ impl FoundRows {
     /// The spans; `None` when a row can't be read.
     pub(crate) fn spans(&self) -> Option<Vec<Span<'static>>> {
         let reader = SpanReader::new(&self.chunk);
-        let span = |row: &u32| Some(reader.span(*row as usize)?.into_owned());
-        self.rows.iter().map(span).collect()
+        (0..self.chunk.len()).map(|row| Some(reader.span(row)?.into_owned())).collect()
     }
 }
 

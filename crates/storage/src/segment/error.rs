@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::encoding;
+
 /// Bytes of a segment are not what a writer of this version or an older one made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {part}, at {offset}: {fault}")]
@@ -12,7 +14,7 @@ pub(crate) struct SegmentError {
     pub(crate) name: Arc<str>,
     /// Which part of it.
     pub(crate) part: PartName,
-    /// Where the part starts in the object, or where in the part it is wrong if that is known.
+    /// Where in the object it is wrong, as nearly as that is known.
     pub(crate) offset: u64,
     /// What is wrong.
     pub(crate) fault: Fault,
@@ -63,16 +65,9 @@ pub(crate) enum Fault {
         /// How many there are.
         found: u64,
     },
-    /// It announces more of something than any writer makes.
-    #[error("{what} of {count} is over the limit of {count_max}")]
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// How many.
-        count: u64,
-        /// The most that are allowed.
-        count_max: u64,
-    },
+    /// It holds what no writer encodes.
+    #[error(transparent)]
+    Encoding(#[from] encoding::Fault),
     /// It does not fit together with itself or with another part.
     #[error("{what}")]
     Inconsistent {
@@ -122,4 +117,42 @@ pub(crate) enum WriteError {
         /// How long it may be.
         len_max: u64,
     },
+}
+
+/// A part while it is read: errors about it name it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PartAt<'a> {
+    /// The object.
+    pub(super) name: &'a Arc<str>,
+    /// Which part.
+    pub(super) part: PartName,
+    /// Where it starts in the object.
+    pub(super) offset: u64,
+}
+
+impl PartAt<'_> {
+    /// An error about all of it.
+    pub(super) fn fault(&self, fault: Fault) -> SegmentError {
+        SegmentError { name: Arc::clone(self.name), part: self.part, offset: self.offset, fault }
+    }
+
+    /// An error about what does not fit together.
+    pub(super) fn inconsistent(&self, what: &'static str) -> SegmentError {
+        self.fault(Fault::Inconsistent { what })
+    }
+
+    /// An error about one place in it.
+    pub(super) fn damaged(&self, damaged: encoding::Damaged) -> SegmentError {
+        let offset = self.offset + damaged.offset as u64;
+        SegmentError { offset, ..self.fault(Fault::Encoding(damaged.fault)) }
+    }
+
+    /// Compares a checksum.
+    pub(super) fn check(&self, bytes: &[u8], expected: u32) -> Result<(), SegmentError> {
+        let found = crc32c::crc32c(bytes);
+        if found == expected {
+            return Ok(());
+        }
+        Err(self.fault(Fault::Checksum { expected, found }))
+    }
 }

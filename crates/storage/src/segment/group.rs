@@ -81,19 +81,18 @@ pub(crate) struct LinkColumns {
     pub(crate) shape: Vec<u32>,
 }
 
-/// The values of one key in a group: those of span lists in the order of rows, behind them those
-/// of event lists in the order of events, behind them those of link lists.
+/// The values of one key in a group, in the order of rows; of one row first those in its own
+/// list, then those in the lists of its events, then of its links.
 ///
-/// A key that is an attribute's has values in lists of one sort only; a few fields, such as the
-/// count of dropped attributes, have them in all three. A list may hold a key several times.
+/// A key that is an attribute's has values in lists of one sort only; two fields, the count of
+/// dropped attributes and the trace state, have them in others too. A list may hold a key
+/// several times.
 #[derive(Debug, Default)]
 pub(crate) struct KeyColumn {
     /// Which of the lists below is used.
     pub(crate) form: ValueForm,
     /// How many values there are.
     pub(crate) count: usize,
-    /// How many of them, from the first on, are in lists of spans.
-    pub(crate) span_value_count: usize,
     /// Numbers, as the words of [`ValueKind`].
     pub(crate) numbers: Vec<u64>,
     /// Codes of the key's dictionary.
@@ -139,8 +138,8 @@ impl GroupColumns {
         self.trace_high.get(row).copied().unwrap_or_else(|| self.traces.high[trace])
     }
 
-    /// The rows that the values of a key belong to, for those in lists of spans: the nth is the
-    /// row of the nth value. Needs shapes.
+    /// The rows that the values of a key belong to, which only lists of spans have: the nth is
+    /// the row of the nth value. Needs shapes.
     pub(crate) fn rows_with<'g>(
         &'g self,
         key: u32,
@@ -194,7 +193,7 @@ impl KeyColumn {
     /// Makes it empty, and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.form = ValueForm::Absent;
-        (self.count, self.span_value_count) = (0, 0);
+        self.count = 0;
         self.numbers.clear();
         self.codes.clear();
         self.texts.clear();

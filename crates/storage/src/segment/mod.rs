@@ -5,18 +5,34 @@
 //! rows. Neither knows where segments live, and neither reads a clock. Whatever is read is held
 //! to be hostile: it is checked, and what it may take is bounded.
 
+mod chunk;
+mod decode;
+mod dictionaries;
+mod directory;
+mod encode;
 mod error;
+mod fold;
+mod gather;
 mod group;
+mod index;
+mod limits;
 mod observer;
+mod order;
+mod part_id;
+mod projection;
 mod reader;
+mod sections;
 mod source;
 mod trace_table;
 mod writer;
 
-pub(crate) use error::{Fault, SegmentError, WriteError};
+pub(crate) use decode::SegmentDecoder;
+pub(crate) use error::{Fault, PartName, SegmentError, WriteError};
 pub(crate) use group::{EventColumns, GroupColumns, KeyColumn, LinkColumns, NO_ROW, ValueForm};
+pub(crate) use limits::GROUP_ROW_COUNT_MAX;
 pub(crate) use observer::{GroupObserver, GroupParts, ScanPartId, SectionId, SegmentTexts};
-pub(crate) use reader::{ByteRange, Dictionaries, GroupEntry, Projection, Segment};
+pub(crate) use projection::Projection;
+pub(crate) use reader::{ByteRange, Dictionaries, GroupEntry, Segment};
 pub(crate) use source::Source;
 pub(crate) use trace_table::{CONTINUES, HAS_START, MIXED_HIGH, SUPERSEDES, TraceTable};
 pub(crate) use writer::{SegmentSummary, SegmentWriter, WriterOptions};
@@ -24,5 +40,5 @@ pub(crate) use writer::{SegmentSummary, SegmentWriter, WriterOptions};
 /// The format version that this program writes, and the newest that it reads.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
-/// How many rows a group has at most, and about how many it has.
-pub(crate) const GROUP_ROW_COUNT_MAX: usize = crate::columns::CHUNK_ROW_COUNT_MAX;
+#[cfg(test)]
+mod tests;

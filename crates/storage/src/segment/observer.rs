@@ -9,9 +9,7 @@ pub(crate) struct SectionId(pub(crate) u32);
 
 impl SectionId {
     /// Ids from here on are observers'; the ones before are the format's own.
-    pub(crate) const OBSERVED_MIN: u32 = 64;
-    /// Ids from here on are dictionaries of keys.
-    pub(crate) const OBSERVED_END: u32 = 1 << 16;
+    pub(crate) const OBSERVED_MIN: u32 = 1 << 30;
 }
 
 /// Names a part that a group has in the scan region. All ids are observers'.
@@ -52,7 +50,7 @@ pub(crate) trait GroupObserver {
     fn group(&mut self, group: &GroupColumns, texts: SegmentTexts<'_>, parts: &mut GroupParts);
 
     /// Ends the segment: appends sections that are about all of it. Ids are from
-    /// [`SectionId::OBSERVED_MIN`] on and below [`SectionId::OBSERVED_END`], each used once.
+    /// [`SectionId::OBSERVED_MIN`] on, each used once.
     fn sections(&mut self, texts: SegmentTexts<'_>, sections: &mut Vec<(SectionId, Vec<u8>)>);
 }
 

@@ -4,11 +4,13 @@
 mod catalog;
 mod damage;
 mod embedded;
+mod encoding;
 mod failing_calls;
 mod ledger;
 mod memory;
 mod quarantine;
 mod recycling;
 mod segment_store;
+mod segments;
 mod simulation;
 mod suite;

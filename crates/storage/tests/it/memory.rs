@@ -13,6 +13,16 @@ use crate::ledger::small_options;
 thread_local! {
     /// What this thread has allocated and not freed.
     static HELD: Cell<i64> = const { Cell::new(0) };
+    /// The most that this thread has held.
+    static HELD_MAX: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Returns the most that this thread held while it did something, beyond what it held before.
+pub(crate) fn peak_while(work: impl FnOnce()) -> i64 {
+    let before = HELD.get();
+    HELD_MAX.set(before);
+    work();
+    HELD_MAX.get() - before
 }
 
 /// The system's allocator, counting by thread, so that tests beside this one don't disturb it.
@@ -24,7 +34,10 @@ static COUNTING: Counting = Counting;
 #[expect(clippy::cast_possible_wrap, reason = "no layout is longer than isize::MAX")]
 fn count(len: usize, sign: i64) {
     // A thread that is ending has no counter any more, and nobody who would read it.
-    let _ = HELD.try_with(|held| held.set(held.get() + len as i64 * sign));
+    let _ = HELD.try_with(|held| {
+        held.set(held.get() + len as i64 * sign);
+        HELD_MAX.try_with(|max| max.set(max.get().max(held.get())))
+    });
 }
 
 // SAFETY: every call goes to the system's allocator as it came; counting allocates nothing.
