@@ -1,0 +1,8 @@
+//! Stored spans as files that other programs read.
+//!
+//! A format here turns spans into bytes and no more: which spans, in which order and into which
+//! file is the caller's to say.
+
+#[cfg(feature = "parquet")]
+#[cfg_attr(not(test), expect(dead_code, reason = "no command of this version writes it yet"))]
+mod parquet;
