@@ -312,7 +312,6 @@ impl Links {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "what a list has set aside counts, not what it holds")]
 fn bytes_of<T>(list: &Vec<T>) -> usize {
     list.capacity() * size_of::<T>()
 }
