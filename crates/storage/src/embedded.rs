@@ -29,7 +29,7 @@ use crate::tenant::Tenant;
 /// which each reserves before it is sent; jobs by the engine, which begins two at most; the rest
 /// by the callers who wait for it.
 enum Message {
-    Append(Charged, Completion),
+    Append(Box<Charged>, Completion),
     Done(JobDone),
     Delete(Tenant, u64, Sender<Result<(), ChangeFailed>>),
     Adopt(ManifestChange, Sender<()>),
@@ -301,7 +301,7 @@ fn drive(
         // All that came during the last sync goes in the next group.
         while let Some(taken) = message {
             match taken {
-                Message::Append(request, done) => engine.append(request, done),
+                Message::Append(request, done) => engine.append(*request, done),
                 Message::Done(done) => engine.finish_job(done, clock.wall_ns()),
                 Message::Delete(tenant, trace_id_low, reply) => {
                     engine.commit(clock.now_ns(), settle);
@@ -362,7 +362,7 @@ impl SpanStore for EmbeddedStore {
             Err(error) => done(Err(error)),
             Ok(request) => {
                 // The thread ends early only if a completion panicked in it.
-                if let Err(unsent) = inbox.send(Message::Append(request, done))
+                if let Err(unsent) = inbox.send(Message::Append(Box::new(request), done))
                     && let Message::Append(_, done) = unsent.0
                 {
                     done(Err(self.shared.refuse_closing()));

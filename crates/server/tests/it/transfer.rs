@@ -47,10 +47,10 @@ fn import(server: &Server, lines: &str, flags: &[&str]) -> Output {
 
 /// Spans with everything that the model has.
 fn post_seeded(server: &Server, count: u64) {
-    let spans: Vec<Span<'static>> = (0..count).map(|n| seeded_span(n)).collect();
+    let spans: Vec<Span<'static>> = (0..count).map(seeded_span).collect();
     let mut body = Vec::new();
     otlp::encode(otlp::Format::Json, &spans, &mut body);
-    let answer = send(server.address, "POST", "/api/spandrel/import", &[], &body).unwrap();
+    let answer = send(server.address, "POST", "/api/spandrel/import", &[], &body).expect("the server answers");
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["accepted"], count);
 }

@@ -79,7 +79,7 @@ impl<T> Engine<T> {
         let due_ns = [flush, merge, retention].into_iter().flatten().min();
         // Views are let go of by readers, who tell nobody: the files wait for the next occasion,
         // or a short while.
-        due_ns.or(doomed.map(|_| upkeep.last_look_ns + RETRY_AFTER_NS))
+        due_ns.or_else(|| doomed.map(|_| upkeep.last_look_ns + RETRY_AFTER_NS))
     }
 
     /// Lets go of what was kept long enough, and returns a job that is worth beginning now, if
@@ -179,8 +179,8 @@ impl<T> Engine<T> {
     fn flush_policy(&self, now_ns: u64) -> Option<FlushPolicy> {
         let options = &self.shared.options;
         let (used, limit) = (options.head.used(), options.head.limit());
-        let mut policy = FlushPolicy::default();
-        policy.is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let policy = FlushPolicy { is_forced, ..FlushPolicy::default() };
         let is_log_long = self.log.files_len() > options.log_len_max;
         let is_due = self.upkeep.flush_due_ns.is_some_and(|due_ns| due_ns <= now_ns);
         let is_wanted = policy.is_forced || used >= limit / 2 || is_log_long || is_due;
@@ -263,7 +263,8 @@ impl<T> Engine<T> {
             Ok(segment_id) => {
                 upkeep.is_compacting = true;
                 let compact = merge.map(|merge| Task::Compact { merge, segment_id });
-                let task = compact.or(purge.map(|purge| Task::Purge { purge, segment_id }))?;
+                let task =
+                    compact.or_else(|| purge.map(|purge| Task::Purge { purge, segment_id }))?;
                 Some(self.job(task))
             }
             Err(error) => {

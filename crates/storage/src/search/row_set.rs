@@ -118,6 +118,7 @@ impl RowSet {
         words.for_each(|word| *word = 0);
     }
 
+    #[cfg(test)]
     /// Keeps the rows that are in another set too.
     pub(crate) fn intersect(&mut self, other: &Self) {
         let others = other.words.iter().copied().chain(std::iter::repeat(0));
