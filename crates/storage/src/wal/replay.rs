@@ -254,7 +254,8 @@ impl<'a> Run<'a> {
             if let Some(spans) = self.decode(&origin, body) {
                 self.report.records += 1;
                 self.report.spans += spans.len() as u64;
-                self.report.miscounted += u64::from(spans.len() as u64 != u64::from(origin.accepted));
+                self.report.miscounted +=
+                    u64::from(spans.len() as u64 != u64::from(origin.accepted));
                 (self.sink)(&tenant, spans);
                 return Ok(());
             }
