@@ -1,7 +1,7 @@
 //! Sets of rows: one bit for each row of a chunk or a group.
 
 /// How many rows a word of the set has.
-const WORD_LEN: usize = u64::BITS as usize;
+pub(super) const WORD_LEN: usize = u64::BITS as usize;
 
 /// With no more rows than this left of a word's, they are tested one by one.
 const FEW: u32 = 12;
@@ -91,6 +91,14 @@ impl RowSet {
                     *word &= !(1 << bit);
                 }
             }
+        }
+    }
+
+    /// Replaces the bits of each 64 rows by what is made of them: `replace` is told the first of
+    /// the rows.
+    pub(crate) fn replace_blocks(&mut self, mut replace: impl FnMut(usize, u64) -> u64) {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            *word &= replace(index * WORD_LEN, *word);
         }
     }
 
