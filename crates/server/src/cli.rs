@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
+use crate::commands::bench::BenchFlags;
 use crate::config::ServeFlags;
 use crate::serve;
 
@@ -30,6 +31,8 @@ enum Command {
     Trace(TraceFlags),
     /// List the services that have sent spans.
     Services(ClientFlags),
+    /// Measure the store on this machine, without a network.
+    Bench(BenchFlags),
 }
 
 /// Where the demo reports to.
@@ -76,6 +79,7 @@ impl Cli {
             Some(Command::Demo(flags)) => commands::demo(&flags),
             Some(Command::Trace(flags)) => commands::trace(&flags),
             Some(Command::Services(flags)) => commands::services(&flags),
+            Some(Command::Bench(flags)) => commands::bench::run(&flags),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

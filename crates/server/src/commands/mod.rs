@@ -1,5 +1,6 @@
 //! The commands that ask a running server: they speak its HTTP API and print.
 
+pub(crate) mod bench;
 mod demo;
 mod fetch;
 mod print;
