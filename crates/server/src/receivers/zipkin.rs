@@ -93,17 +93,17 @@ async fn try_receive(
     span_count: &mut u64,
 ) -> Result<(), Refusal> {
     let format = format?;
-    let store = app.store()?;
+    app.check_ready()?;
     let (head, body) = request.into_parts();
     let encoding = ContentEncoding::of(&head.headers)?;
-    let body = read_body(&app.requests, &head.headers, body).await?;
+    let body = read_body(&app.budget.requests, &head.headers, body).await?;
 
     let labels = FormatLabels { format: format.name() };
     app.metrics.requests.get_or_create(&labels).inc();
     app.metrics.received_bytes.get_or_create(&labels).inc_by(body.bytes.len() as u64);
 
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0);
-    let len_max = body_len_max(&app.requests);
+    let len_max = body_len_max(&app.budget.requests);
     let encoded = Encoded { format, encoding, len_max };
     let received = decode_where_it_fits(app, encoded, body).await?;
     *span_count = received.spans.len() as u64;
@@ -123,7 +123,7 @@ async fn try_receive(
     };
     let Received { bytes, spans, charge } = received;
     let batch = Batch { tenant: app.tenant(), origin, body: bytes, spans };
-    append(|batch, done| store.append(batch, done), batch, charge).await?;
+    append(|batch, done| app.store.append(batch, done), batch, charge).await?;
     app.metrics.stored_spans.get_or_create(&labels).inc_by(*span_count);
     Ok(())
 }

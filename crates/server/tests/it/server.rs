@@ -24,13 +24,23 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts on a folder, with further flags, and waits until it is open.
+    /// Starts on a folder, with further flags, and waits until it takes spans.
     pub(crate) fn start(data_dir: &Path, flags: &[&str]) -> Self {
         Self::try_start(data_dir, flags).unwrap_or_else(|log| panic!("did not open: {log}"))
     }
 
     /// Starts, or returns what it logged before it ended.
     pub(crate) fn try_start(data_dir: &Path, flags: &[&str]) -> Result<Self, String> {
+        Self::start_until("spandrel is ready", data_dir, flags)
+    }
+
+    /// Starts and waits until it answers questions, which is before the log is replayed.
+    pub(crate) fn start_open(data_dir: &Path, flags: &[&str]) -> Self {
+        Self::start_until("spandrel is open", data_dir, flags)
+            .unwrap_or_else(|log| panic!("did not open: {log}"))
+    }
+
+    fn start_until(line_part: &str, data_dir: &Path, flags: &[&str]) -> Result<Self, String> {
         let mut child = Command::new(SPANDREL)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
@@ -45,7 +55,9 @@ impl Server {
         while let Ok(line) = log.recv_timeout(OPEN_TIMEOUT) {
             seen += &line;
             seen.push('\n');
-            if let Some(address) = opened_at(&line) {
+            if line.contains(line_part)
+                && let Some(address) = address_in(&line)
+            {
                 return Ok(Self { child, address, log });
             }
         }
@@ -107,11 +119,8 @@ pub(crate) fn lines_of(pipe: impl Read + Send + 'static) -> mpsc::Receiver<Strin
     receiver
 }
 
-/// The address in the start line: `... spandrel is open ... main=http://127.0.0.1:1234 ...`.
-fn opened_at(line: &str) -> Option<SocketAddr> {
-    if !line.contains("spandrel is open") {
-        return None;
-    }
+/// The address in a line of the start: `... main=http://127.0.0.1:1234 ...`.
+fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("main=http://")?;
     rest.split_whitespace().next()?.parse().ok()
 }
