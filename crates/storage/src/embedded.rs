@@ -17,6 +17,8 @@ use crate::engine::{Charged, Engine, Opening, Recovery, Shared};
 use crate::maintenance::{Job, JobDone, pin};
 use crate::manifest::ManifestChange;
 use crate::options::{OpenError, Options, Progress, RecordDecoder, StoreStats};
+use crate::predicate::SpanFilter;
+use crate::reads::Selected;
 use crate::store::{
     AppendError, Batch, Completion, FoundTrace, NameRequest, ReadError, ScanRequest, SpanStore,
     StoredSpan,
@@ -210,6 +212,16 @@ impl EmbeddedStore {
         visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         self.shared.scan(tenant, &ScanRequest::default(), visit)
+    }
+
+    /// Counts the spans in segments that meet a filter, from columns alone: what a search costs
+    /// before it reads whole traces.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn select(&self, tenant: &Tenant, filter: &SpanFilter) -> Result<Selected, ReadError> {
+        self.shared.select(tenant, filter)
     }
 
     /// Sends a message and waits for its answer; `None` when the store closes instead.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::head::FlushPlan;
 use crate::manifest::{Catalog, CatalogError, ManifestChange, SegmentEntry};
 use crate::reads::SegmentCache;
+use crate::segment::search::SearchObserver;
 use crate::segment::{SegmentWriter, WriteError, WriterOptions};
 use crate::store::ReadError;
 use crate::tenant::Tenant;
@@ -112,12 +113,13 @@ impl Job {
 
 impl Workshop {
     /// Begins a segment.
-    pub(crate) fn writer(
+    pub(crate) fn writer<'o>(
         &self,
         tenant: &Tenant,
         segment_id: u64,
         folds_duplicates: bool,
-    ) -> Result<SegmentWriter<'static>, JobError> {
+        search: &'o mut SearchObserver,
+    ) -> Result<SegmentWriter<'o>, JobError> {
         let path = SegmentEntry::path_of(tenant, segment_id);
         let upload = self.cache.store().create(&path).map_err(WriteError::from)?;
         let options = WriterOptions {
@@ -125,7 +127,7 @@ impl Workshop {
             folds_duplicates,
             seed: self.seed,
         };
-        Ok(SegmentWriter::new(upload, options, Vec::new())?)
+        Ok(SegmentWriter::new(upload, options, vec![search])?)
     }
 
     /// Fails when the engine asked to stop.

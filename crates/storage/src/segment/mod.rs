@@ -22,6 +22,7 @@ mod order;
 mod part_id;
 mod projection;
 mod reader;
+pub(crate) mod search;
 mod sections;
 mod source;
 mod trace_table;
