@@ -237,7 +237,7 @@ impl<T> Engine<T> {
     }
 
     /// Gives back the log files whose records are all in segments.
-    fn retire_log(&mut self) {
+    pub(super) fn retire_log(&mut self) {
         let oldest = self.shared.head.oldest_log_position();
         let waiting_from = self.log.next_position().file_id;
         let oldest = oldest.map_or(waiting_from, |position| position.file_id);

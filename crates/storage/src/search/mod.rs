@@ -23,7 +23,7 @@ pub(crate) mod tests;
 
 pub(crate) use candidates::{StartRange, Surroundings, push_candidates};
 pub(crate) use merge::{Candidate, GroupPlace, Merge, Source, Step, scan};
-pub(crate) use plan::{Needs, Plan};
+pub(crate) use plan::Plan;
 pub(crate) use row_set::RowSet;
 pub(crate) use select::Selection;
 pub(crate) use tables::Tables;

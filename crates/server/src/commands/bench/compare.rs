@@ -6,6 +6,9 @@ use spandrel_corpus::Corpus;
 use spandrel_model::{Span, SpanId};
 use spandrel_storage::StoredSpan;
 
+/// How many characters are shown of a span that is not as it should be.
+const SPAN_SHOWN_LEN: usize = 2_000;
+
 /// What comparing found.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Compared {
@@ -48,22 +51,45 @@ impl Compared {
             } else if !known.contains(&span) {
                 self.lost += 1;
                 let found = rest.get(&span.span_id);
-                let what = format!("trace {index}: {span:?} is not among {found:?}");
-                self.first.get_or_insert(what);
+                self.first.get_or_insert_with(|| lost_text(index, span, found));
             }
         }
         // A trace that has the id of the one before it shares its place; that one's spans are
         // compared when it is asked for itself.
         let ids: Vec<_> = expected.iter().map(|span| span.trace_id).collect();
-        let foreign = rest.values().flatten().filter(|span| ids.contains(&span.trace_id));
-        let neighbours = || corpus.trace(index.wrapping_sub(1).min(index)).into_iter().chain(corpus.trace(index + 1));
+        let foreign: Vec<_> =
+            rest.values().flatten().filter(|span| ids.contains(&span.trace_id)).collect();
+        if foreign.is_empty() {
+            return;
+        }
+        let before = index.checked_sub(1).map_or_else(Vec::new, |before| corpus.trace(before));
+        let after = corpus.trace(index + 1);
         for span in foreign {
-            if !neighbours().any(|other| other == **span) {
+            if !before.iter().chain(&after).any(|other| other == **span) {
                 self.foreign += 1;
-                self.first.get_or_insert_with(|| format!("trace {index} has got {span:?}"));
+                let shown = || format!("trace {index} has got {}", shown(&span));
+                self.first.get_or_insert_with(shown);
             }
         }
     }
+}
+
+fn lost_text(index: u64, span: &Span<'_>, found: Option<&Vec<&Span<'_>>>) -> String {
+    let span_id = span.span_id;
+    match found.and_then(|found| found.first()) {
+        None => format!("trace {index} has no span {span_id}"),
+        Some(other) => format!("trace {index} has {} for {}", shown(other), shown(span)),
+    }
+}
+
+/// The beginning of a span, which may be long.
+fn shown(span: &Span<'_>) -> String {
+    let text = format!("{span:?}");
+    let mut shown: String = text.chars().take(SPAN_SHOWN_LEN).collect();
+    if shown.len() < text.len() {
+        shown.push_str("...");
+    }
+    shown
 }
 
 #[cfg(test)]

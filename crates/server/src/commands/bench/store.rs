@@ -51,6 +51,9 @@ impl OpenStore {
             if let Some(trouble) = stats.job_trouble.or(stats.trouble) {
                 bail!("the store has trouble: {trouble}");
             }
+            if let Some(missing) = self.store.missing() {
+                bail!("the store has lost something: {missing}");
+            }
             if !stats.is_maintaining {
                 return Ok(());
             }
