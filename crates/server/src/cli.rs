@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
+use crate::commands::bench::BenchFlags;
 use crate::config::ServeFlags;
 use crate::export::LineFormat;
 use crate::serve;
@@ -43,6 +44,8 @@ enum Command {
     Backup(BackupFlags),
     /// Check every byte of the segments of a store that no server has open.
     Verify(VerifyFlags),
+    /// Measure the store on this machine, without a network.
+    Bench(BenchFlags),
 }
 
 /// What to export, from where.
@@ -148,6 +151,7 @@ impl Cli {
             Some(Command::Import(flags)) => commands::import(&flags),
             Some(Command::Backup(flags)) => commands::backup(&flags),
             Some(Command::Verify(flags)) => commands::verify(flags),
+            Some(Command::Bench(flags)) => commands::bench::run(&flags),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

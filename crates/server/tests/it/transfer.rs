@@ -50,7 +50,8 @@ fn post_seeded(server: &Server, count: u64) {
     let spans: Vec<Span<'static>> = (0..count).map(seeded_span).collect();
     let mut body = Vec::new();
     otlp::encode(otlp::Format::Json, &spans, &mut body);
-    let answer = send(server.address, "POST", "/api/spandrel/import", &[], &body).expect("the server answers");
+    let answer = send(server.address, "POST", "/api/spandrel/import", &[], &body)
+        .expect("the server answers");
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["accepted"], count);
 }

@@ -63,6 +63,10 @@ impl Upkeep {
             ..Self::default()
         }
     }
+
+    fn is_busy(&self) -> bool {
+        self.is_flushing || self.is_compacting || self.is_merge_wanted || self.is_flush_wanted
+    }
 }
 
 impl<T> Engine<T> {
@@ -88,7 +92,9 @@ impl<T> Engine<T> {
         self.upkeep.last_look_ns = now_ns;
         self.remove_doomed();
         self.retain(now_ns);
-        self.next_flush(now_ns).or_else(|| self.next_merge_job(now_ns))
+        let job = self.next_flush(now_ns).or_else(|| self.next_merge_job(now_ns));
+        self.shared.told().is_maintaining = self.upkeep.is_busy();
+        job
     }
 
     /// Takes a job back that ran: shows its outcome to readers, and gives up what it replaced.
@@ -212,6 +218,7 @@ impl<T> Engine<T> {
         let mut told = shared.told();
         told.flushes += 1;
         told.flushed_spans += span_count;
+        told.flushed_bytes += done.written_len;
         told.segment_bytes_written += done.written_len;
         drop(told);
         self.retire_log();
@@ -230,7 +237,7 @@ impl<T> Engine<T> {
     }
 
     /// Gives back the log files whose records are all in segments.
-    fn retire_log(&mut self) {
+    pub(super) fn retire_log(&mut self) {
         let oldest = self.shared.head.oldest_log_position();
         let waiting_from = self.log.next_position().file_id;
         let oldest = oldest.map_or(waiting_from, |position| position.file_id);

@@ -5,6 +5,7 @@
 //! rows. Neither knows where segments live, and neither reads a clock. Whatever is read is held
 //! to be hostile: it is checked, and what it may take is bounded.
 
+mod breakdown;
 mod chunk;
 mod decode;
 mod dictionaries;

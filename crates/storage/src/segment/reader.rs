@@ -37,6 +37,7 @@ pub(crate) struct Segment {
     scan_offsets: Vec<u64>,
     section_offsets: Vec<u64>,
     index_offset: u64,
+    footer_len: u64,
 }
 
 /// What the footer says of one group.
@@ -145,12 +146,26 @@ impl Segment {
         let section_offsets =
             offsets(&mut next, directory.sections.iter().map(|part| part.len.into()));
         let index_offset = next;
-        Ok(Self { name, directory, group_offsets, scan_offsets, section_offsets, index_offset })
+        let footer_len = footer.len() as u64;
+        Ok(Self {
+            name,
+            directory,
+            group_offsets,
+            scan_offsets,
+            section_offsets,
+            index_offset,
+            footer_len,
+        })
     }
 
     /// The object's name.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// The length of the directory and the trailer behind it.
+    pub(super) fn footer_len(&self) -> u64 {
+        self.footer_len
     }
 
     /// The memory that it takes.
