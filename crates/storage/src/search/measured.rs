@@ -161,7 +161,8 @@ impl Loaded<'_> {
         let ranges = segment.part_ranges(group, wanted);
         let read: Vec<_> =
             ranges.iter().map(|range| &bytes[range.offset as usize..][..range.len]).collect();
-        segment.decode_columns(group, wanted, &read, dictionaries, decoder, into).unwrap();
+        let read = crate::segment::GroupRead { group, wanted, stretches: &read };
+        segment.decode_columns(read, dictionaries, decoder, into).unwrap();
     }
 }
 
