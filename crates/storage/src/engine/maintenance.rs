@@ -15,6 +15,7 @@ use crate::maintenance::{
     Done, Job, JobDone, JobError, MergeLimits, Purge, Task, Usage, next_merge,
 };
 use crate::manifest::{CatalogError, Manifest, ManifestChange, Tombstone};
+use crate::store::ChangeFailed;
 use crate::tenant::Tenant;
 
 /// How long a flush waits for traces to settle before it looks again.
@@ -134,6 +135,28 @@ impl<T> Engine<T> {
         Ok(())
     }
 
+    /// Keeps a trace whatever the retention, see [`crate::EmbeddedStore::pin_trace`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when the trace can't be read or the copy can't be written.
+    pub fn pin_trace(&mut self, tenant: &Tenant, low: u64) -> Result<usize, ChangeFailed> {
+        let (span_count, change) = self.shared.pin_trace(tenant, low)?;
+        self.adopt(&change);
+        Ok(span_count)
+    }
+
+    /// Leaves a trace to the retention again. Returns whether it was pinned.
+    ///
+    /// # Errors
+    ///
+    /// Fails when that can't be made durable.
+    pub fn unpin_trace(&mut self, tenant: &Tenant, low: u64) -> Result<bool, ChangeFailed> {
+        let change = self.shared.unpin_trace(tenant, low)?;
+        self.adopt(&change);
+        Ok(!change.remove.is_empty())
+    }
+
     /// Shows readers a change that somebody else made to the catalog.
     pub fn adopt(&mut self, change: &ManifestChange) {
         let before = self.shared.show(change);
@@ -149,6 +172,11 @@ impl<T> Engine<T> {
                 let flush_due_ns = now_ns.saturating_add(self.shared.options.flush_age_max_ns);
                 upkeep.flush_due_ns.get_or_insert(flush_due_ns);
             }
+        }
+        if self.shared.head.span_count() == 0 {
+            // There may have been something that was deleted since.
+            (upkeep.is_flush_wanted, upkeep.flush_due_ns) = (false, None);
+            return None;
         }
         if upkeep.is_flushing || now_ns < upkeep.flush_pause_ns {
             return None;
