@@ -73,6 +73,7 @@ impl<T> Engine<T> {
     pub fn upkeep_due_ns(&self) -> Option<u64> {
         let upkeep = &self.upkeep;
         let flush = upkeep.flush_due_ns.filter(|_| !upkeep.is_flushing);
+        let flush = flush.map(|due_ns| due_ns.max(upkeep.flush_pause_ns));
         let merge =
             (upkeep.is_merge_wanted && !upkeep.is_compacting).then_some(upkeep.merge_pause_ns);
         let doomed = (!upkeep.doomed.is_empty()).then_some(0);

@@ -78,8 +78,12 @@ enum Held {
     Ran(JobDone),
 }
 
-/// A request on its way: its tenant, and its spans.
-type Ticket = (usize, Vec<usize>);
+/// A request on its way.
+struct Ticket {
+    tenant: usize,
+    spans: Vec<usize>,
+    arrival_ns: u64,
+}
 
 /// One life of an engine.
 struct Life {
@@ -93,7 +97,6 @@ pub(super) struct Run {
     sabotage: Sabotage,
     numbers: Seeded,
     accounts: Accounts,
-    expiry: Expiry,
     options: Options,
     now_ns: u64,
     /// Requests that the next loss of power may take, and those that it may take even if a sync
@@ -149,7 +152,6 @@ impl Run {
             sabotage,
             numbers,
             accounts,
-            expiry,
             options,
             now_ns: 1_000_000 * SECOND_NS,
             unsynced: Vec::new(),
@@ -310,8 +312,8 @@ impl Run {
             let mut settled = Vec::new();
             let outcome =
                 engine.close(self.now_ns, &mut |ticket, outcome| settled.push((ticket, outcome)));
-            for ((tenant, spans), acked) in settled {
-                self.note(tenant, spans, acked.is_ok());
+            for (ticket, outcome) in settled {
+                self.note(ticket, outcome.is_ok());
             }
             match outcome {
                 Ok(()) => self.unsynced.clear(),
@@ -380,7 +382,7 @@ impl Run {
             let tenant = self.tenant();
             let len = 1 + self.numbers.below(4) as usize;
             let sent = self.accounts.sent_count() as u64;
-            let spans = if self.numbers.one_in(10) && sent > 0 {
+            let spans: Vec<usize> = if self.numbers.one_in(10) && sent > 0 {
                 // A sender that heard nothing sends again.
                 vec![self.numbers.below(sent) as usize]
             } else {
@@ -388,11 +390,12 @@ impl Run {
             };
             let seeds: Vec<u64> = spans.iter().map(|index| POOL.seeds[*index]).collect();
             let mut batch = seeded_batch(&tenants()[tenant], &seeds);
-            batch.origin.arrival_ns = self.now_ns;
+            let arrival_ns = self.now_ns;
+            batch.origin.arrival_ns = arrival_ns;
             self.report.appended += spans.len() as u64;
             match life.engine.charge(batch) {
                 Ok(request) => {
-                    life.engine.append(request, (tenant, spans));
+                    life.engine.append(request, Ticket { tenant, spans, arrival_ns });
                     life.waiting += 1;
                 }
                 Err(_) => self.report.refused += spans.len() as u64,
@@ -405,19 +408,20 @@ impl Run {
         life.engine
             .commit(self.now_ns, &mut |ticket, outcome| settled.push((ticket, outcome)));
         assert_eq!(settled.len() as u64, std::mem::take(&mut life.waiting), "all are settled");
-        for ((tenant, spans), outcome) in settled {
-            self.note(tenant, spans, outcome.is_ok());
+        for (ticket, outcome) in settled {
+            self.note(ticket, outcome.is_ok());
         }
         self.note_failures(&life.engine);
     }
 
-    fn note(&mut self, tenant: usize, spans: Vec<usize>, is_acked: bool) {
-        self.accounts.settle(tenant, &spans, self.now_ns, is_acked);
+    fn note(&mut self, ticket: Ticket, is_acked: bool) {
+        let Ticket { tenant, spans, arrival_ns } = &ticket;
+        self.accounts.settle(*tenant, spans, *arrival_ns, is_acked);
         let count = spans.len() as u64;
         let told = if is_acked { &mut self.report.acked } else { &mut self.report.refused };
         *told += count;
         if is_acked && self.options.durability != Durability::Fsync {
-            self.unsynced.push((tenant, spans));
+            self.unsynced.push(ticket);
         }
     }
 
@@ -441,8 +445,8 @@ impl Run {
 
     /// After a power cut nobody asks for what was acknowledged before it was synced.
     fn forget_unsynced(&mut self) {
-        for (tenant, spans) in self.unsynced.drain(..).chain(self.doomed.drain(..)) {
-            self.accounts.excuse(tenant, &spans);
+        for ticket in self.unsynced.drain(..).chain(self.doomed.drain(..)) {
+            self.accounts.excuse(ticket.tenant, &ticket.spans);
         }
     }
 
@@ -452,7 +456,8 @@ impl Run {
             let Some(job) = life.engine.next_job(self.now_ns) else {
                 return match life.engine.upkeep_due_ns() {
                     Some(due_ns) if due_ns <= self.now_ns => {
-                        Err(format!("nothing to do, and due again at once: {:?}", life.engine))
+                        let stats = life.engine.stats();
+                        Err(format!("nothing to do, and due again at once: {stats:?}"))
                     }
                     _ => Ok(()),
                 };
