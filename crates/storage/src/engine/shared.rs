@@ -1,7 +1,7 @@
 //! What readers and the engine share: the head, the segments that count, and the counters.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -241,7 +241,7 @@ impl Shared {
             tombstones: visible.tombstones().len() as u64,
             footers_read,
             segments_evicted,
-            quarantined_segments: self.workshop.cache.quarantined(),
+            quarantined_segments: self.quarantined(),
             compacting_spans: (
                 self.workshop.compacted.0.load(Ordering::Relaxed),
                 self.workshop.compacted.1.load(Ordering::Relaxed),
@@ -253,6 +253,14 @@ impl Shared {
 
 /// Questions.
 impl Shared {
+    /// The segments that count and can't be read, each with the reason.
+    fn quarantined(&self) -> BTreeMap<u64, String> {
+        let mut quarantined = self.workshop.cache.quarantined();
+        let visible = self.visible();
+        quarantined.retain(|id, _| visible.segment(*id).is_some());
+        quarantined
+    }
+
     /// See [`crate::SpanStore::trace`].
     pub(crate) fn trace(
         &self,
@@ -352,7 +360,7 @@ impl Shared {
                 "the log is being replayed: {bytes_done} of {bytes} bytes are done"
             ));
         }
-        let quarantined = self.workshop.cache.quarantined();
+        let quarantined = self.quarantined();
         let (first, reason) = quarantined.first_key_value()?;
         let count = quarantined.len();
         Some(format!("{count} damaged segments are left out; {first:016x}: {reason}"))

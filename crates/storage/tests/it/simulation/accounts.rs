@@ -109,7 +109,11 @@ impl Accounts {
             copies.is_due |= is_kept;
             copies.last_arrival_ns = arrival_ns;
         }
-        if !is_kept && is_first {
+        if !is_first {
+            // What was sent again may be there without the rest of its first batch.
+            let is_resent = |index: &usize| sent.contains(index);
+            self.unsettled.retain(|b| b.tenant != tenant || !b.spans.iter().any(is_resent));
+        } else if !is_kept {
             self.unsettled.push(Unsettled { tenant, spans: sent.to_vec() });
         }
     }

@@ -1,5 +1,6 @@
 //! One run: a store's lives on one disk, from a seed.
 
+use std::fmt::Debug;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -79,6 +80,7 @@ enum Held {
 }
 
 /// A request on its way.
+#[derive(Debug)]
 struct Ticket {
     tenant: usize,
     spans: Vec<usize>,
@@ -104,6 +106,8 @@ pub(super) struct Run {
     unsynced: Vec<Ticket>,
     doomed: Vec<Ticket>,
     failures_seen: u64,
+    /// Whether what happens is printed, as it is for a seed that is run alone.
+    is_told: bool,
     report: Report,
 }
 
@@ -157,7 +161,14 @@ impl Run {
             unsynced: Vec::new(),
             doomed: Vec::new(),
             failures_seen: 0,
+            is_told: std::env::var("SPANDREL_SIM_SEED").is_ok(),
             report: Report::default(),
+        }
+    }
+
+    fn tell(&self, what: &str, more: &dyn Debug) {
+        if self.is_told {
+            println!("{} call {}: {what} {more:?}", self.now_ns, self.disk.calls());
         }
     }
 
@@ -168,6 +179,7 @@ impl Run {
             Some(life) => self.live(life)?,
             None => self.report.failed_opens += 1,
         }
+        self.tell("ended", &self.disk.is_dead());
         if self.disk.is_dead() || self.numbers.one_in(2) {
             self.report.power_cuts += 1;
             self.disk.restart();
@@ -226,6 +238,7 @@ impl Run {
 
     fn check_start(&mut self, engine: &Engine<Ticket>) -> Result<(), String> {
         let replay = engine.stats().replay;
+        self.tell("opened", &(&self.options, engine.stats()));
         if !replay.quarantined.is_empty() || replay.unreadable_files > 0 {
             return Err(format!("nothing was damaged, yet: {replay:?}"));
         }
@@ -416,6 +429,7 @@ impl Run {
 
     fn note(&mut self, ticket: Ticket, is_acked: bool) {
         let Ticket { tenant, spans, arrival_ns } = &ticket;
+        self.tell("settled", &(is_acked, &ticket));
         self.accounts.settle(*tenant, spans, *arrival_ns, is_acked);
         let count = spans.len() as u64;
         let told = if is_acked { &mut self.report.acked } else { &mut self.report.refused };
@@ -462,6 +476,7 @@ impl Run {
                     _ => Ok(()),
                 };
             };
+            self.tell("planned", &job);
             life.held.push(Held::Waiting(job));
             if self.numbers.one_in(2) {
                 self.advance_job(life);
@@ -483,6 +498,7 @@ impl Run {
         if self.numbers.one_in(3) {
             life.held.push(Held::Ran(done));
         } else {
+            self.tell("finished", &done);
             life.engine.finish_job(done, self.now_ns);
         }
     }
@@ -490,6 +506,7 @@ impl Run {
     fn delete(&mut self, life: &mut Life) {
         let (tenant, low) = (self.tenant(), 1 + self.numbers.below(TRACE_ID_MAX));
         let outcome = life.engine.delete_trace(&tenants()[tenant], low);
+        self.tell("deleted", &(tenant, low, &outcome));
         self.accounts.delete(tenant, low, outcome.is_ok());
         self.report.deleted += u64::from(outcome.is_ok());
     }
@@ -498,11 +515,16 @@ impl Run {
         let (tenant, low) = (self.tenant(), 1 + self.numbers.below(TRACE_ID_MAX));
         let name = &tenants()[tenant];
         if self.numbers.one_in(3) {
-            let _ = life.engine.unpin_trace(name, low);
+            let outcome = life.engine.unpin_trace(name, low);
+            self.tell("unpinned", &(tenant, low, outcome));
             self.accounts.pin(tenant, low, false);
-        } else if let Ok(count) = life.engine.pin_trace(name, low) {
-            self.accounts.pin(tenant, low, true);
-            self.report.pinned += u64::from(count > 0);
+        } else {
+            let outcome = life.engine.pin_trace(name, low);
+            self.tell("pinned", &(tenant, low, &outcome));
+            if let Ok(count) = outcome {
+                self.accounts.pin(tenant, low, true);
+                self.report.pinned += u64::from(count > 0);
+            }
         }
     }
 
