@@ -44,7 +44,7 @@ fn golden_span(number: u64) -> Span<'static> {
     span.resource = Arc::new(Resource {
         service_name: (!number.is_multiple_of(5)).then(|| format!("service-{}", number % 5)),
         attributes: vec![Attribute::new("host.name", format!("host-{}", number % 2))],
-        dropped_attributes: u32::fromnumber.is_multiple_of(7),
+        dropped_attributes: u32::from(number.is_multiple_of(7)),
     });
     span.scope = number.is_multiple_of(4).then(|| {
         let (name, version) = ("library".to_owned(), "1.2".to_owned());
@@ -56,7 +56,7 @@ fn golden_span(number: u64) -> Span<'static> {
     if number.is_multiple_of(3) {
         let mut event = Event::new(span.start_ns.unwrap_or(7) + number, "exception");
         event.attributes.push(Attribute::new("exception.message", format!("no {number}")));
-        event.dropped_attributes = u32::fromnumber.is_multiple_of(2);
+        event.dropped_attributes = u32::from(number.is_multiple_of(2));
         span.events = vec![event, Event::new(number, "")];
     }
     if number.is_multiple_of(5) {
