@@ -412,8 +412,7 @@ impl SegmentDecoder {
         column: &mut KeyColumn,
     ) -> Result<(), SegmentError> {
         let (heap, ends) = std::mem::take(&mut column.texts).into_parts();
-        // The room of the column before is used again, whatever stands in it.
-        self.texts = Texts::from_parts(heap, ends).unwrap_or_default();
+        self.texts = Texts::in_room_of(heap, ends);
         texts::decode(part.bytes, column.count, TEXT_LEN_MAX, &mut self.decoder, &mut self.texts)
             .map_err(|damaged| part.at.damaged(damaged))?;
         let (heap, ends) = std::mem::take(&mut self.texts).into_parts();
@@ -448,12 +447,12 @@ fn codes_of(
     list: &mut Vec<u32>,
 ) -> Result<(), SegmentError> {
     ints_of(decoder, part, count, list)?;
-    match list.iter().max() {
-        Some(code) if *code as usize >= code_count => {
-            Err(part.at.inconsistent("a code stands for nothing"))
-        }
-        _ => Ok(()),
+    // A fold, because the compiler makes vector instructions of it and not of `max`.
+    let last = list.iter().fold(0, |last, code| last.max(*code));
+    if !list.is_empty() && last as usize >= code_count {
+        return Err(part.at.inconsistent("a code stands for nothing"));
     }
+    Ok(())
 }
 
 /// Where things end of which each row has some, and which are `total` together.

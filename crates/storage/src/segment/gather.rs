@@ -4,9 +4,9 @@ use super::dictionaries::DictionaryWriter;
 use super::group::{GroupColumns, KeyColumn, NO_ROW, ValueForm};
 use super::limits::{GROUP_TEXT_LEN, GROUP_VALUE_COUNT};
 use super::order::{TraceOrder, TraceRow};
-use super::source::{Source, SourceCodes};
+use super::source::{ColumnCodes, Source, SourceCodes};
 use super::trace_table::{CONTINUES, HAS_START, MIXED_HIGH};
-use crate::columns::{Chunk, Marks, NO_SERVICE};
+use crate::columns::{Chunk, Marks, NO_SERVICE, TextHeap};
 
 /// A group that rows are added to.
 #[derive(Debug)]
@@ -175,32 +175,18 @@ impl Gatherer {
             let codes = &mut codes.columns[*place as usize];
             let column = &mut values[codes.key as usize];
             column.count += 1;
-            if !codes.kind.has_texts() {
-                column.form = KeyColumn::form_of(codes.kind, false);
-                if column.form == ValueForm::Numbers {
-                    column.numbers.push(*word);
+            match column.form {
+                ValueForm::Numbers => column.numbers.push(*word),
+                ValueForm::Codes if codes.values.is_known(*word as u32) => {
+                    column.codes.push(codes.values.known(*word as u32));
                 }
-                continue;
-            }
-            let texts = chunk.columns[*place as usize].texts.heap();
-            let place = *word as u32;
-            dictionaries.count_value(codes.key);
-            if column.form != ValueForm::Texts && dictionaries.has_dictionary(codes.key) {
-                column.form = ValueForm::Codes;
-                let code = codes.values.get(place, texts.len()).or_else(|| {
-                    let code = dictionaries.value(codes.key, texts.get(place))?;
-                    codes.values.set(place, code);
-                    Some(code)
-                });
-                if let Some(code) = code {
-                    column.codes.push(code);
-                    continue;
+                ValueForm::Empty => {}
+                _ => {
+                    let texts = chunk.columns[*place as usize].texts.heap();
+                    let from = (&mut *codes, texts, *word);
+                    self.text_len += push_value(column, from, dictionaries);
                 }
-                self.text_len += spell_out(column, codes.key, dictionaries);
             }
-            column.form = ValueForm::Texts;
-            column.texts.push(texts.get(place));
-            self.text_len += texts.get(place).len();
         }
         shape_code
     }
@@ -250,6 +236,44 @@ impl Gatherer {
         traces.services_end.push(traces.services.len() as u32);
         traces.flags.push(flags);
     }
+}
+
+/// Adds a value that is the first of its key in the group, or whose code is not known, or that is
+/// kept as text. Returns how much longer the texts got.
+fn push_value(
+    column: &mut KeyColumn,
+    (codes, texts, word): (&mut ColumnCodes, &TextHeap, u64),
+    dictionaries: &mut DictionaryWriter,
+) -> usize {
+    if column.form == ValueForm::Absent {
+        let has_dictionary = dictionaries.has_dictionary(codes.key);
+        column.form = KeyColumn::form_of(codes.kind, has_dictionary);
+    }
+    let place = word as u32;
+    match column.form {
+        ValueForm::Numbers => column.numbers.push(word),
+        ValueForm::Codes => {
+            let code = codes.values.get(place, texts.len()).or_else(|| {
+                let code = dictionaries.value(codes.key, texts.get(place), column.count)?;
+                codes.values.set(place, code);
+                Some(code)
+            });
+            let Some(code) = code else {
+                let len = spell_out(column, codes.key, dictionaries);
+                return len + push_text(column, texts.get(place));
+            };
+            column.codes.push(code);
+        }
+        ValueForm::Texts => return push_text(column, texts.get(place)),
+        ValueForm::Absent | ValueForm::Empty => {}
+    }
+    0
+}
+
+fn push_text(column: &mut KeyColumn, text: &[u8]) -> usize {
+    column.form = ValueForm::Texts;
+    column.texts.push(text);
+    text.len()
 }
 
 /// Puts the texts of a group's values in the place of their codes, because the dictionary does

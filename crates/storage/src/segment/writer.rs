@@ -228,7 +228,7 @@ impl<'o> SegmentWriter<'o> {
             parts: self.encoder.parts.clone(),
             scan: add_scan_parts(parts, &mut self.scan)?,
         });
-        self.dictionaries.settle();
+        self.dictionaries.settle(&columns.values);
         self.group.clear();
         Ok(())
     }
