@@ -1,5 +1,6 @@
 //! The store's tests from outside, one binary for all.
 #![expect(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
+#![expect(clippy::print_stdout, reason = "simulations print their counts")]
 
 mod catalog;
 mod damage;
