@@ -5,6 +5,7 @@
 //! same events on the same disk leave the same bytes.
 
 mod doomed;
+mod doubts;
 mod maintenance;
 mod opening;
 mod shared;

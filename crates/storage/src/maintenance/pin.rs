@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::job::{JobError, Workshop};
+use super::job::{Done, JobError, Workshop};
 use crate::columns::{ChunkBuilder, Request};
 use crate::manifest::{ManifestChange, SegmentClass, SegmentEntry};
 use crate::segment::Source;
@@ -41,8 +41,7 @@ pub(crate) fn pin(
     };
     let remove = pinned(workshop, tenant, trace_id_low)?;
     let change = ManifestChange { add: vec![entry], remove, ..ManifestChange::default() };
-    workshop.catalog.apply(&change)?;
-    Ok(change)
+    Ok(workshop.apply(Done { change, ..Done::default() })?.change)
 }
 
 /// Takes the copy of a trace away, if there is one.
@@ -53,10 +52,10 @@ pub(crate) fn unpin(
 ) -> Result<ManifestChange, JobError> {
     let remove = pinned(workshop, tenant, trace_id_low)?;
     let change = ManifestChange { remove, ..ManifestChange::default() };
-    if !change.remove.is_empty() {
-        workshop.catalog.apply(&change)?;
+    if change.remove.is_empty() {
+        return Ok(change);
     }
-    Ok(change)
+    Ok(workshop.apply(Done { change, ..Done::default() })?.change)
 }
 
 /// The segments that hold the copy of a trace; each holds one trace.

@@ -50,8 +50,6 @@ pub(super) fn run(workshop: &Workshop, purge: &Purge, segment_id: u64) -> Result
             change.unbury.push(tombstone.clone());
         }
     }
-    if !change.unbury.is_empty() {
-        workshop.catalog.apply(&change)?;
-    }
-    Ok(Done { change, ..Done::default() })
+    let done = Done { change, ..Done::default() };
+    if done.change.unbury.is_empty() { Ok(done) } else { workshop.apply(done) }
 }

@@ -369,8 +369,7 @@ impl Run {
                 Ok(())
             }
             16 => {
-                self.pin(life);
-                Ok(())
+                self.pin(life)
             }
             17 => {
                 self.commit(life);
@@ -511,8 +510,12 @@ impl Run {
         self.report.deleted += u64::from(outcome.is_ok());
     }
 
-    fn pin(&mut self, life: &mut Life) {
+    fn pin(&mut self, life: &mut Life) -> Result<(), String> {
         let (tenant, low) = (self.tenant(), 1 + self.numbers.below(TRACE_ID_MAX));
+        // What retention took by now can't be pinned.
+        if self.check_trace(&life.engine, tenant, low)?.is_none() {
+            return Ok(());
+        }
         let name = &tenants()[tenant];
         if self.numbers.one_in(3) {
             let outcome = life.engine.unpin_trace(name, low);
@@ -526,6 +529,7 @@ impl Run {
                 self.report.pinned += u64::from(count > 0);
             }
         }
+        Ok(())
     }
 
     /// Drives an engine by its own due times until it has none; then it must hold nothing in
