@@ -17,6 +17,8 @@ use crate::engine::{Charged, Engine, Opening, Recovery, Shared};
 use crate::maintenance::{Job, JobDone};
 use crate::manifest::ManifestChange;
 use crate::options::{OpenError, Options, Progress, RecordDecoder, StoreStats};
+use crate::predicate::SpanFilter;
+use crate::reads::Selected;
 use crate::segment_store::SegmentStore;
 use crate::store::{
     AppendError, Batch, ChangeFailed, Completion, FoundTrace, NameRequest, ReadError, ScanRequest,
@@ -28,7 +30,7 @@ use crate::tenant::Tenant;
 /// which each reserves before it is sent; jobs by the engine, which begins two at most; the rest
 /// by the callers who wait for it.
 enum Message {
-    Append(Charged, Completion),
+    Append(Box<Charged>, Completion),
     Done(JobDone),
     Delete(Tenant, u64, Sender<Result<(), ChangeFailed>>),
     Adopt(ManifestChange, Sender<()>),
@@ -224,6 +226,16 @@ impl EmbeddedStore {
         self.shared.scan(tenant, &ScanRequest::default(), visit)
     }
 
+    /// Counts the spans in segments that meet a filter, from columns alone: what a search costs
+    /// before it reads whole traces.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn select(&self, tenant: &Tenant, filter: &SpanFilter) -> Result<Selected, ReadError> {
+        self.shared.select(tenant, filter)
+    }
+
     /// Sends a message and waits for its answer; `None` when the store closes instead.
     fn ask<R>(&self, message: impl FnOnce(Sender<R>) -> Message) -> Option<R> {
         let (reply, answer) = channel();
@@ -301,7 +313,7 @@ fn drive(
         // All that came during the last sync goes in the next group.
         while let Some(taken) = message {
             match taken {
-                Message::Append(request, done) => engine.append(request, done),
+                Message::Append(request, done) => engine.append(*request, done),
                 Message::Done(done) => engine.finish_job(done, clock.wall_ns()),
                 Message::Delete(tenant, trace_id_low, reply) => {
                     engine.commit(clock.now_ns(), settle);
@@ -361,7 +373,7 @@ impl SpanStore for EmbeddedStore {
             Err(error) => done(Err(error)),
             Ok(request) => {
                 // The thread ends early only if a completion panicked in it.
-                if let Err(unsent) = inbox.send(Message::Append(request, done))
+                if let Err(unsent) = inbox.send(Message::Append(Box::new(request), done))
                     && let Message::Append(_, done) = unsent.0
                 {
                     done(Err(self.shared.refuse_closing()));

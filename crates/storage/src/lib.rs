@@ -23,6 +23,7 @@ mod predicate;
 mod reads;
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "the flush uses it next")]
 mod rollup;
+mod search;
 #[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
 mod segment;
 mod segment_store;
@@ -47,6 +48,7 @@ pub use options::{
 pub use predicate::{
     AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest, attribute_prints_as,
 };
+pub use reads::Selected;
 pub use segment_store::{
     HandleCounts, ListedObject, LocalSegmentStore, ManifestVersion, RangeRead, RangesRead,
     SegmentStore, SegmentUpload, SwapError, read_ranges_blocking,
@@ -57,5 +59,6 @@ pub use store::{
 };
 pub use tenant::{TENANT_NAME_LEN_MAX, Tenant, TenantError};
 pub use tools::{
-    BackupError, BackupReport, TellWork, VerifyReport, WorkDone, backup_manifest_path, verify,
+    BackupError, BackupReport, SegmentPart, TellWork, VerifyReport, WorkDone, backup_manifest_path,
+    verify,
 };

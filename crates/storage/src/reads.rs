@@ -7,5 +7,10 @@
 
 mod cache;
 mod lookup;
+mod names;
+mod scan;
+mod search_parts;
 
 pub(crate) use cache::{OpenSegment, SegmentCache, Trouble};
+pub use scan::Selected;
+pub(crate) use scan::{HeadGroups, Scan, decisive_first};

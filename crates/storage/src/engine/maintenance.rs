@@ -66,6 +66,10 @@ impl Upkeep {
             ..Self::default()
         }
     }
+
+    fn is_busy(&self) -> bool {
+        self.is_flushing || self.is_compacting || self.is_merge_wanted || self.is_flush_wanted
+    }
 }
 
 impl<T> Engine<T> {
@@ -86,7 +90,7 @@ impl<T> Engine<T> {
         let due_ns = [flush, merge, retention].into_iter().flatten().min();
         // Views are let go of by readers, who tell nobody: the files wait for the next occasion,
         // or a short while.
-        due_ns.or(is_object_doomed.then_some(upkeep.last_look_ns + RETRY_AFTER_NS))
+        due_ns.or_else(|| is_object_doomed.then_some(upkeep.last_look_ns + RETRY_AFTER_NS))
     }
 
     /// Lets go of what was kept long enough, and returns a job that is worth beginning now, if
@@ -98,10 +102,11 @@ impl<T> Engine<T> {
         }
         self.remove_doomed();
         self.retain(now_ns);
-        if !self.upkeep.doubts.is_empty() {
-            return None;
-        }
-        self.next_flush(now_ns).or_else(|| self.next_merge_job(now_ns))
+        let is_sure = self.upkeep.doubts.is_empty();
+        let job = is_sure.then(|| self.next_flush(now_ns)).flatten();
+        let job = job.or_else(|| is_sure.then(|| self.next_merge_job(now_ns)).flatten());
+        self.shared.told().is_maintaining = self.upkeep.is_busy();
+        job
     }
 
     /// Takes a job back that ran: shows its outcome to readers, and gives up what it replaced.
@@ -223,8 +228,8 @@ impl<T> Engine<T> {
     fn flush_policy(&self, now_ns: u64) -> Option<FlushPolicy> {
         let options = &self.shared.options;
         let (used, limit) = (options.head.used(), options.head.limit());
-        let mut policy = FlushPolicy::default();
-        policy.is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let policy = FlushPolicy { is_forced, ..FlushPolicy::default() };
         let is_log_long = self.log.files_len() > options.log_len_max;
         let is_due = self.upkeep.flush_due_ns.is_some_and(|due_ns| due_ns <= now_ns);
         let is_wanted = policy.is_forced || used >= limit / 2 || is_log_long || is_due;
@@ -269,6 +274,7 @@ impl<T> Engine<T> {
         let mut told = shared.told();
         told.flushes += 1;
         told.flushed_spans += span_count;
+        told.flushed_bytes += done.written_len;
         told.segment_bytes_written += done.written_len;
         drop(told);
         self.retire_log();
@@ -292,7 +298,7 @@ impl<T> Engine<T> {
     }
 
     /// Gives back the log files whose records are all in segments.
-    fn retire_log(&mut self) {
+    pub(super) fn retire_log(&mut self) {
         let oldest = self.shared.head.oldest_log_position();
         let waiting_from = self.log.next_position().file_id;
         let oldest = oldest.map_or(waiting_from, |position| position.file_id);
@@ -325,7 +331,8 @@ impl<T> Engine<T> {
             Ok(segment_id) => {
                 upkeep.is_compacting = true;
                 let compact = merge.map(|merge| Task::Compact { merge, segment_id });
-                let task = compact.or(purge.map(|purge| Task::Purge { purge, segment_id }))?;
+                let task =
+                    compact.or_else(|| purge.map(|purge| Task::Purge { purge, segment_id }))?;
                 Some(self.job(task))
             }
             Err(error) => {

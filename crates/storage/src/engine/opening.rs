@@ -144,7 +144,7 @@ impl Opening {
         let log = Log::new(disk, &log_options, replayed.start);
         shared.told().replay = replayed.report;
         let upkeep = Upkeep::new(&shared);
-        Ok(Engine {
+        let mut engine = Engine {
             shared,
             log,
             waiting: VecDeque::new(),
@@ -153,7 +153,10 @@ impl Opening {
             sync_due_ns: None,
             upkeep,
             _lock: lock,
-        })
+        };
+        // The file that was the last one may hold nothing any more that segments don't.
+        engine.retire_log();
+        Ok(engine)
     }
 }
 

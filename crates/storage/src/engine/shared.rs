@@ -1,7 +1,6 @@
 //! What readers and the engine share: the head, the segments that count, and the counters.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +13,12 @@ use crate::LogPosition;
 use crate::budget::{OverBudget, Reservation};
 use crate::columns::Request;
 use crate::counters::Counter;
-use crate::head::{Head, TenantHead, TraceRows};
+use crate::head::{Head, HeadChunks, TraceRows};
 use crate::maintenance::{JobError, Workshop, pin};
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::options::{Options, Progress, StoreStats};
 use crate::predicate::SpanFilter;
+use crate::reads::{Scan, Selected, decisive_first};
 use crate::store::{
     AppendError, Batch, ChangeFailed, FoundTrace, NameRequest, ReadError, ScanRequest, StoredSpan,
 };
@@ -298,21 +298,17 @@ impl Shared {
         request: &ScanRequest,
         visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
-        let (mut traces, visible) = self.head.view(tenant, |head| {
-            let traces: Vec<_> = head.into_iter().flat_map(TenantHead::traces).collect();
-            (traces, self.visible())
+        let filters = decisive_first(&request.filters);
+        let decisive = filters.first().cloned().unwrap_or_default();
+        let (chunks, visible) = self.head.view(tenant, |head| {
+            (HeadChunks::take(&self.head, tenant, decisive, head), self.visible())
         });
+        let mut chunks = chunks;
         let entries = visible.segments().iter().filter(|entry| entry.tenant == *tenant);
-        self.workshop.cache.collect_traces(entries, &mut traces)?;
-        traces.sort_unstable_by_key(|(low, latest_start_ns)| Reverse((*latest_start_ns, *low)));
-        let mut visited = HashSet::new();
-        for (trace_id_low, latest_start_ns) in traces {
-            let is_before = request
-                .start_min_ns
-                .is_some_and(|min_ns| latest_start_ns.is_none_or(|ns| ns < min_ns));
-            if is_before || !visited.insert(trace_id_low) {
-                continue;
-            }
+        let mut scan = Scan::new(&self.workshop.cache, entries, &filters, request)?;
+        scan.add_head(&chunks);
+        while let Some(candidate) = scan.next(&mut chunks)? {
+            let trace_id_low = candidate.trace_id_low;
             let spans = self.trace(tenant, trace_id_low)?;
             if passes(&spans, request) && visit(FoundTrace { trace_id_low, spans }).is_break() {
                 break;
@@ -321,13 +317,30 @@ impl Shared {
         Ok(())
     }
 
+    /// Counts the spans in segments that meet a filter, from columns alone.
+    pub(crate) fn select(
+        &self,
+        tenant: &Tenant,
+        filter: &SpanFilter,
+    ) -> Result<Selected, ReadError> {
+        let visible = self.visible();
+        let entries = visible.segments().iter().filter(|entry| entry.tenant == *tenant);
+        let filters = [filter.clone()];
+        Scan::new(&self.workshop.cache, entries, &filters, &ScanRequest::default())?.select()
+    }
+
     /// See [`crate::SpanStore::names`].
     pub(crate) fn names(
         &self,
         tenant: &Tenant,
         wanted: &NameRequest,
     ) -> Result<Vec<String>, ReadError> {
-        Ok(self.head.names(tenant, wanted))
+        let (names, visible) =
+            self.head.view(tenant, |head| (head.map(|head| head.names(wanted)), self.visible()));
+        let mut names: BTreeSet<String> = names.unwrap_or_default().into_iter().collect();
+        let entries = visible.segments().iter().filter(|entry| entry.tenant == *tenant);
+        self.workshop.cache.collect_names(entries, wanted, &mut names)?;
+        Ok(names.into_iter().collect())
     }
 
     /// Copies a trace to a segment of its own; returns how many spans it has, and the change that

@@ -14,6 +14,7 @@ use super::merge_plan::Merge;
 use crate::columns::Chunk;
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::reads::{OpenSegment, Trouble};
+use crate::segment::search::SearchObserver;
 use crate::segment::{Dictionaries, SegmentSummary, Source, TraceTable};
 use crate::segment_store::{RangeRead, read_ranges_blocking};
 use crate::store::ReadError;
@@ -104,7 +105,8 @@ pub(super) fn run(mut compaction: Compaction<'_>, segment_id: u64) -> Result<Don
 impl Compaction<'_> {
     fn write(&mut self, segment_id: u64) -> Result<SegmentSummary, JobError> {
         let workshop = self.workshop;
-        let mut writer = workshop.writer(&self.merge.tenant, segment_id, true)?;
+        let mut search = SearchObserver::new();
+        let mut writer = workshop.writer(&self.merge.tenant, segment_id, true, &mut search)?;
         let parts = std::mem::take(&mut self.parts);
         let mut rows: Vec<u32> = Vec::new();
         for (count, trace) in parts.chunk_by(Part::is_same_trace).enumerate() {
@@ -174,10 +176,9 @@ impl Input {
     fn read(&self, workshop: &Workshop, group: u32) -> Result<Source, JobError> {
         let range = self.segment.segment.group_range(group);
         let bytes = read_one(workshop, &self.segment, self.segment.read(range))?;
-        let request = self.segment.entry.request();
         let segment = &self.segment.segment;
         let chunk: Result<Chunk, _> = workshop.cache.with_decoder(|decoder| {
-            segment.decode_group(group, &bytes, &self.dictionaries, decoder, request)
+            segment.decode_group(group, &bytes, &self.dictionaries, decoder)
         });
         match chunk {
             Ok(chunk) => Ok(Source::new(Arc::new(chunk))),

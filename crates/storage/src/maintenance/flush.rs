@@ -3,6 +3,7 @@
 use super::job::{Done, JobError, Workshop};
 use crate::head::FlushPlan;
 use crate::manifest::{ManifestChange, SegmentClass, SegmentEntry};
+use crate::segment::search::SearchObserver;
 use crate::segment::{SegmentSummary, Source};
 
 /// After how many traces a job looks whether it is to stop.
@@ -14,7 +15,8 @@ pub(super) fn run(
     plan: &FlushPlan,
     segment_id: u64,
 ) -> Result<Done, JobError> {
-    let mut writer = workshop.writer(plan.tenant(), segment_id, false)?;
+    let mut search = SearchObserver::new();
+    let mut writer = workshop.writer(plan.tenant(), segment_id, false, &mut search)?;
     let mut sources: Vec<Source> = plan.chunks().map(|chunk| Source::new(chunk.clone())).collect();
     for (count, trace) in plan.traces().enumerate() {
         if count % TRACES_BETWEEN_CHECKS == 0 {

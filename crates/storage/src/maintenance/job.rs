@@ -2,12 +2,14 @@
 //! engine sees before it is finished there.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::head::FlushPlan;
 use crate::manifest::{Catalog, CatalogError, Manifest, ManifestChange, SegmentEntry};
 use crate::reads::SegmentCache;
+use crate::segment::search::SearchObserver;
 use crate::segment::{SegmentWriter, WriteError, WriterOptions};
 use crate::store::ReadError;
 use crate::tenant::Tenant;
@@ -97,20 +99,32 @@ pub(crate) enum JobError {
     /// The engine asked to stop.
     #[error("it was stopped")]
     Cancelled,
+    /// It has a fault of its own; standard error has the place.
+    #[error("it panicked")]
+    Panicked,
 }
 
 impl Job {
     /// Does it. Blocks for as long as it takes to read and write its segments.
     #[must_use]
     pub fn run(self) -> JobDone {
-        let outcome = match &self.task {
-            Task::Flush { plan, segment_id } => flush::run(&self.workshop, plan, *segment_id),
-            Task::Compact { merge, segment_id } => Compaction::new(&self.workshop, merge)
-                .and_then(|run| compact::run(run, *segment_id)),
-            Task::Purge { purge, segment_id } => purge::run(&self.workshop, purge, *segment_id),
-        };
+        // A job changes nothing that outlives it before its manifest is written: one that panics
+        // leaves an unfinished object behind, and its plan is given back.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.do_it()));
+        let outcome = outcome.unwrap_or(Err(JobError::Panicked));
         drop(self.view);
         JobDone { task: self.task, outcome }
+    }
+
+    fn do_it(&self) -> Result<Done, JobError> {
+        let workshop = &*self.workshop;
+        match &self.task {
+            Task::Flush { plan, segment_id } => flush::run(workshop, plan, *segment_id),
+            Task::Compact { merge, segment_id } => {
+                compact::run(Compaction::new(workshop, merge)?, *segment_id)
+            }
+            Task::Purge { purge, segment_id } => purge::run(workshop, purge, *segment_id),
+        }
     }
 
     /// Whether it makes room in memory, and should not wait behind one that does not.
@@ -147,12 +161,13 @@ impl fmt::Debug for JobDone {
 
 impl Workshop {
     /// Begins a segment.
-    pub(crate) fn writer(
+    pub(crate) fn writer<'o>(
         &self,
         tenant: &Tenant,
         segment_id: u64,
         folds_duplicates: bool,
-    ) -> Result<SegmentWriter<'static>, JobError> {
+        search: &'o mut SearchObserver,
+    ) -> Result<SegmentWriter<'o>, JobError> {
         let path = SegmentEntry::path_of(tenant, segment_id);
         let upload = self.cache.store().create(&path).map_err(WriteError::from)?;
         let options = WriterOptions {
@@ -160,7 +175,7 @@ impl Workshop {
             folds_duplicates,
             seed: self.seed,
         };
-        Ok(SegmentWriter::new(upload, options, Vec::new())?)
+        Ok(SegmentWriter::new(upload, options, vec![search])?)
     }
 
     /// Makes finished work count. What does not count is removed.

@@ -6,6 +6,7 @@ use super::job::{Done, JobError, Workshop};
 use crate::columns::{ChunkBuilder, Request};
 use crate::manifest::{ManifestChange, SegmentClass, SegmentEntry};
 use crate::segment::Source;
+use crate::segment::search::SearchObserver;
 use crate::store::StoredSpan;
 use crate::tenant::Tenant;
 
@@ -20,7 +21,8 @@ pub(crate) fn pin(
     let mut builder = ChunkBuilder::new(workshop.seed);
     builder.begin_request(Request { arrival_ns: 0, log_file_id: 0, log_offset: 0 });
     let rows: Vec<u32> = spans.iter().map(|span| builder.push(span) as u32).collect();
-    let mut writer = workshop.writer(tenant, id, true)?;
+    let mut search = SearchObserver::new();
+    let mut writer = workshop.writer(tenant, id, true, &mut search)?;
     writer.push_trace(&mut [(&mut Source::new(Arc::new(builder.finish())), &rows)])?;
     let summary = writer.finish()?;
     let entry = SegmentEntry {

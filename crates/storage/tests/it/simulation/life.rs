@@ -218,8 +218,7 @@ impl Run {
             Sabotage::LostSegments => super::sabotage::losing(store),
             _ => store,
         };
-        let opening =
-            Opening::begin_on(self.options.clone(), self.numbers.next(), disk, store);
+        let opening = Opening::begin_on(self.options.clone(), self.numbers.next(), disk, store);
         let opened = opening.and_then(|opening| opening.replay(&SeedDecoder, &mut |_| {}));
         let engine = match opened {
             Err(OpenError::Disk { .. }) => return Ok(None),
@@ -417,8 +416,7 @@ impl Run {
 
     fn commit(&mut self, life: &mut Life) {
         let mut settled = Vec::new();
-        life.engine
-            .commit(self.now_ns, &mut |ticket, outcome| settled.push((ticket, outcome)));
+        life.engine.commit(self.now_ns, &mut |ticket, outcome| settled.push((ticket, outcome)));
         assert_eq!(settled.len() as u64, std::mem::take(&mut life.waiting), "all are settled");
         for (ticket, outcome) in settled {
             self.note(ticket, outcome.is_ok());
