@@ -18,6 +18,7 @@ use crate::maintenance::{
 use crate::manifest::{CatalogError, Manifest, ManifestChange, Tombstone};
 use crate::store::ChangeFailed;
 use crate::tenant::Tenant;
+use crate::LogPosition;
 
 /// How long a flush waits for traces to settle before it looks again.
 pub(super) const RETRY_AFTER_NS: u64 = 1_000_000_000;
@@ -36,7 +37,8 @@ pub(super) struct Upkeep {
     is_compacting: bool,
     /// Whether segments may have to be merged or rewritten.
     is_merge_wanted: bool,
-    is_flush_wanted: bool,
+    /// What arrived before this place in the log is to be flushed, settled or not.
+    flush_wanted_before: Option<LogPosition>,
     /// No flush or merge is begun before this, after one failed.
     flush_pause_ns: u64,
     merge_pause_ns: u64,
@@ -68,7 +70,10 @@ impl Upkeep {
     }
 
     fn is_busy(&self) -> bool {
-        self.is_flushing || self.is_compacting || self.is_merge_wanted || self.is_flush_wanted
+        self.is_flushing
+            || self.is_compacting
+            || self.is_merge_wanted
+            || self.flush_wanted_before.is_some()
     }
 }
 
@@ -118,16 +123,17 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Has everything that may leave the head flushed as soon as it can be, settled or not.
+    /// Has everything that is in the head by now flushed as soon as it can be, settled or not.
     pub fn want_flush(&mut self) {
-        self.upkeep.is_flush_wanted = self.shared.head.span_count() > 0;
+        let is_any = self.shared.head.span_count() > 0;
+        self.upkeep.flush_wanted_before = is_any.then(|| self.log.next_position());
         self.upkeep.flush_due_ns = Some(0);
     }
 
     /// Whether a flush that was wanted is not done yet.
     #[must_use]
     pub fn is_flush_wanted(&self) -> bool {
-        self.upkeep.is_flush_wanted
+        self.upkeep.flush_wanted_before.is_some()
     }
 
     /// Deletes what is there of a trace: it is not found any more from now on, and its space is
@@ -142,7 +148,7 @@ impl<T> Engine<T> {
             tenant: tenant.clone(),
             trace_id_low,
             segments_before: catalog.allocate_segment_id()?,
-            log_before: self.log.next_position(),
+            log_before: self.log.end_position(),
         };
         let change = ManifestChange { bury: vec![tombstone], ..ManifestChange::default() };
         if let Err(error) = catalog.apply(&change) {
@@ -195,7 +201,7 @@ impl<T> Engine<T> {
         }
         if self.shared.head.span_count() == 0 {
             // There may have been something that was deleted since.
-            (upkeep.is_flush_wanted, upkeep.flush_due_ns) = (false, None);
+            (upkeep.flush_wanted_before, upkeep.flush_due_ns) = (None, None);
             return None;
         }
         if upkeep.is_flushing || now_ns < upkeep.flush_pause_ns {
@@ -207,7 +213,6 @@ impl<T> Engine<T> {
         let Some(plan) = plan else {
             upkeep.flush_due_ns =
                 (self.shared.head.span_count() > 0).then_some(now_ns + RETRY_AFTER_NS);
-            upkeep.is_flush_wanted &= upkeep.flush_due_ns.is_some();
             return None;
         };
         match self.shared.workshop.catalog.allocate_segment_id() {
@@ -228,7 +233,7 @@ impl<T> Engine<T> {
     fn flush_policy(&self, now_ns: u64) -> Option<FlushPolicy> {
         let options = &self.shared.options;
         let (used, limit) = (options.head.used(), options.head.limit());
-        let is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let is_forced = self.upkeep.flush_wanted_before.is_some() || used >= limit / 100 * 75;
         let policy = FlushPolicy { is_forced, ..FlushPolicy::default() };
         let is_log_long = self.log.files_len() > options.log_len_max;
         let is_due = self.upkeep.flush_due_ns.is_some_and(|due_ns| due_ns <= now_ns);
@@ -280,8 +285,12 @@ impl<T> Engine<T> {
         self.retire_log();
         let upkeep = &mut self.upkeep;
         let is_empty = shared.head.span_count() == 0;
-        upkeep.is_flush_wanted &= !is_empty;
-        upkeep.flush_due_ns = (!is_empty).then(|| now_ns + shared.options.flush_age_max_ns);
+        let oldest = shared.head.oldest_log_position();
+        let is_behind = |before: &LogPosition| oldest.is_some_and(|oldest| oldest < *before);
+        upkeep.flush_wanted_before = upkeep.flush_wanted_before.filter(is_behind);
+        let is_wanted = upkeep.flush_wanted_before.is_some();
+        let pause_ns = if is_wanted { 0 } else { shared.options.flush_age_max_ns };
+        upkeep.flush_due_ns = (!is_empty).then_some(now_ns + pause_ns);
         upkeep.is_merge_wanted = true;
         upkeep.retention_due_ns = Some(0);
     }

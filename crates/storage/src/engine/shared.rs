@@ -350,11 +350,15 @@ impl Shared {
         tenant: &Tenant,
         trace_id_low: u64,
     ) -> Result<(usize, ManifestChange), ChangeFailed> {
+        // While this is held, nothing that is pinned by now goes.
+        let _view = self.visible();
+        let id = self.workshop.catalog.allocate_segment_id();
+        let id = id.map_err(|error| ChangeFailed::new(&error))?;
         let spans = self.trace(tenant, trace_id_low).map_err(|error| ChangeFailed::new(&error))?;
         if spans.is_empty() {
             return Ok((0, ManifestChange::default()));
         }
-        let pinned = pin::pin(&self.workshop, tenant, trace_id_low, &spans);
+        let pinned = pin::pin(&self.workshop, tenant, trace_id_low, id, &spans);
         let change = pinned.map_err(|error| self.change_failed(error))?;
         Ok((spans.len(), change))
     }
@@ -365,6 +369,7 @@ impl Shared {
         tenant: &Tenant,
         trace_id_low: u64,
     ) -> Result<ManifestChange, ChangeFailed> {
+        let _view = self.visible();
         let unpinned = pin::unpin(&self.workshop, tenant, trace_id_low);
         unpinned.map_err(|error| self.change_failed(error))
     }

@@ -11,13 +11,16 @@ use crate::store::StoredSpan;
 use crate::tenant::Tenant;
 
 /// Copies the spans of a trace to a segment of their own, in place of an earlier copy.
+///
+/// The segment's number is to be older than the look at the spans: a deletion that comes between
+/// hides the copy too.
 pub(crate) fn pin(
     workshop: &Workshop,
     tenant: &Tenant,
     trace_id_low: u64,
+    id: u64,
     spans: &[StoredSpan],
 ) -> Result<ManifestChange, JobError> {
-    let id = workshop.catalog.allocate_segment_id()?;
     let mut builder = ChunkBuilder::new(workshop.seed);
     builder.begin_request(Request { arrival_ns: 0, log_file_id: 0, log_offset: 0 });
     let rows: Vec<u32> = spans.iter().map(|span| builder.push(span) as u32).collect();
