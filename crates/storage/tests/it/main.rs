@@ -4,9 +4,12 @@
 
 mod catalog;
 mod damage;
+mod damaged_store;
+mod deletions;
 mod embedded;
 mod encoding;
 mod failing_calls;
+mod idle;
 mod ledger;
 mod log_simulation;
 mod memory;
