@@ -11,6 +11,7 @@ use super::Engine;
 use super::doomed::Doomed;
 use super::doubts::Doubt;
 use super::shared::Shared;
+use crate::LogPosition;
 use crate::head::{FlushPlan, FlushPolicy};
 use crate::maintenance::{
     Done, Job, JobDone, JobError, MergeLimits, Purge, Task, Usage, next_merge,
@@ -18,7 +19,6 @@ use crate::maintenance::{
 use crate::manifest::{CatalogError, Manifest, ManifestChange, Tombstone};
 use crate::store::ChangeFailed;
 use crate::tenant::Tenant;
-use crate::LogPosition;
 
 /// How long a flush waits for traces to settle before it looks again.
 pub(super) const RETRY_AFTER_NS: u64 = 1_000_000_000;
@@ -249,12 +249,7 @@ impl<T> Engine<T> {
         tenants.iter().find_map(|tenant| head.plan_flush(tenant, now_ns, policy))
     }
 
-    fn finish_flush(
-        &mut self,
-        plan: Box<FlushPlan>,
-        outcome: Result<Done, JobError>,
-        now_ns: u64,
-    ) {
+    fn finish_flush(&mut self, plan: Box<FlushPlan>, outcome: Result<Done, JobError>, now_ns: u64) {
         match outcome {
             Ok(done) => self.complete_flush(*plan, &done, now_ns),
             Err(error) => {

@@ -114,8 +114,7 @@ fn load(written: &segments::Written) -> Loaded<'_> {
         SearchSummary::parse(section(&opened, SUMMARY_SECTION), group_count as usize, &mut decoder);
     let row_counts =
         (0..group_count as usize).map(|group| opened.segment.group(group as u32).row_count);
-    let faults =
-        Faults::parse(section(&opened, FAULTS_SECTION), row_counts, &mut decoder);
+    let faults = Faults::parse(section(&opened, FAULTS_SECTION), row_counts, &mut decoder);
     Loaded { summary: summary.unwrap(), faults: faults.unwrap(), opened }
 }
 

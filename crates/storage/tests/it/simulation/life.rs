@@ -329,9 +329,7 @@ impl Run {
                 self.delete(life);
                 Ok(())
             }
-            16 => {
-                self.pin(life)
-            }
+            16 => self.pin(life),
             17 => {
                 self.commit(life);
                 self.sync(&mut life.engine);
