@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+#[cfg(not(feature = "parquet"))]
 use anyhow::bail;
 use spandrel_storage::StoredSpan;
 

@@ -107,7 +107,10 @@ impl Accounts {
             is_first &= copies.max == 0;
             copies.max += 1;
             copies.is_due |= is_kept;
-            copies.last_arrival_ns = arrival_ns;
+            if is_kept {
+                // What was refused gives nobody a right to find it for longer.
+                copies.last_arrival_ns = arrival_ns;
+            }
         }
         if !is_first {
             // What was sent again may be there without the rest of its first batch.
