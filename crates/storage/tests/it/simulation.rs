@@ -24,7 +24,7 @@ use life::{Sabotage, run};
 use report::Report;
 
 /// How many seeds are run unless the environment says.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 300;
 
 fn seeds() -> Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
