@@ -125,19 +125,25 @@ impl Loaded<'_> {
         if !self.summary.may_match(&probes) {
             return 0;
         }
+        // Filters are asked before dictionaries: most segments need no plan then.
+        let group_count = self.opened.segment.group_count();
+        let groups: Vec<_> =
+            (0..group_count).filter(|group| self.may_match(*group, &probes)).collect();
+        if groups.is_empty() {
+            return 0;
+        }
         if let Some(plan) = FaultPlan::new(filter, &self.opened.dictionaries) {
-            let groups = 0..self.opened.segment.group_count() as usize;
-            assert!(groups.clone().all(|group| self.faults.is_listed(group)));
-            return groups.map(|group| plan.select(&self.faults, group).count()).sum();
+            let of_group = |group: &u32| {
+                assert!(self.faults.is_listed(*group as usize));
+                plan.select(&self.faults, *group as usize).count()
+            };
+            return groups.iter().map(of_group).sum();
         }
         let plan = Plan::new(filter, &self.opened.dictionaries);
         let wanted = plan.projection();
         let mut columns = GroupColumns::default();
         let mut found = 0;
-        for group in 0..self.opened.segment.group_count() {
-            if !self.may_match(group, &probes) {
-                continue;
-            }
+        for group in groups {
             *searched += 1;
             self.decode(group, &wanted, &mut columns);
             found += plan.select_in_group(&columns, &self.opened.dictionaries.shapes).rows.count();

@@ -129,10 +129,10 @@ fn status_test(
         // The list does not tell numbers from texts, which `Equals` keeps apart.
         ValueTest::Number(..) | ValueTest::Exists | ValueTest::Equals(_) => false,
     };
-    let is_on_span = match scope {
+    let is_on_span = || match scope {
         AttributeScope::Span => true,
         AttributeScope::Resource => false,
         AttributeScope::Any => CodeTest::of_resources(tables, key, test) == CodeTest::Never,
     };
-    (is_fault && is_on_span).then_some(place)
+    (is_fault && is_on_span()).then_some(place)
 }

@@ -32,6 +32,10 @@ pub(super) struct ValueFinder {
     /// Keys with numbers: their hash, and the place that groups know them by.
     number_keys: BTreeMap<u64, u32>,
     open_keys: BTreeSet<u64>,
+    /// Hashes of the numbers that groups' filters list, in any group.
+    number_hashes: Vec<u64>,
+    /// With how many of them, repeated ones too, they are next made distinct.
+    number_hashes_max: usize,
 }
 
 /// The numbers of a key in one group.
@@ -66,7 +70,8 @@ impl ValueFinder {
             }
             self.hashes.push(hashes::key(&key.name));
             let of_key = self.values(&key.name, key.kind, (column, &texts.values[place]));
-            if column.form == ValueForm::Texts {
+            let is_listed = of_key.is_none_or(|numbers| numbers.is_listed);
+            if column.form == ValueForm::Texts || !is_listed {
                 self.open_keys.insert(hashes::key(&key.name));
             }
             if let Some(of_key) = of_key {
@@ -77,6 +82,12 @@ impl ValueFinder {
             }
         }
         self.push_numbers(&numbers, summary);
+        // Groups repeat each other's numbers.
+        if self.number_hashes.len() > self.number_hashes_max {
+            self.number_hashes.sort_unstable();
+            self.number_hashes.dedup();
+            self.number_hashes_max = self.number_hashes.len() * 2;
+        }
     }
 
     /// Ends the segment. Returns the hashes for the filter over dictionaries, to be added to.
@@ -107,6 +118,7 @@ impl ValueFinder {
                 }
             }
         }
+        self.hashes.append(&mut self.number_hashes);
         summary.open_keys = self.open_keys.iter().copied().collect();
         // Groups know keys by the order they came in; from now on they stand sorted.
         let mut places = vec![0; self.number_keys.len()];
@@ -209,7 +221,9 @@ impl ValueFinder {
                     ValueKind::Double => Value::Double(f64::from_bits(*word)),
                     _ => Value::Bool(*word != 0),
                 };
-                self.hashes.push(hashes::value(of_values, value.to_text().as_bytes()));
+                let hash = hashes::value(of_values, value.to_text().as_bytes());
+                self.hashes.push(hash);
+                self.number_hashes.push(hash);
             }
         }
         numbers

@@ -28,11 +28,12 @@ pub(super) const ANY: u32 = u32::MAX;
 /// What a segment and its groups have. Small: it is meant to stay in memory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SearchSummary {
-    /// The filter over keys, and over values of dictionaries, of spans' attributes; and over names.
+    /// The filter over names, over keys of spans' attributes, and over those of their values that
+    /// stand in dictionaries or are few enough numbers.
     pub(super) texts: Vec<u8>,
     /// The filter over keys and values of resources' attributes.
     pub(super) resources: Vec<u8>,
-    /// Hashes of the keys whose texts are not all in `texts`: the groups' filters tell. Sorted.
+    /// Hashes of the keys whose values are not all in `texts`: the groups tell. Sorted.
     pub(super) open_keys: Vec<u64>,
     /// Hashes of the keys under which resources have numbers. Sorted.
     pub(super) resource_number_keys: Vec<u64>,
@@ -136,11 +137,7 @@ impl SearchSummary {
                 let is_on_span = attribute.is_on_span
                     && match attribute.value {
                         ValueProbe::Any => may_have(attribute.key),
-                        ValueProbe::Printed(hash, number) => {
-                            may_have(hash)
-                                || has(&self.open_keys)
-                                || (number.is_some() && has(&self.number_keys))
-                        }
+                        ValueProbe::Printed(hash, _) => may_have(hash) || has(&self.open_keys),
                         ValueProbe::Between(..) => has(&self.number_keys),
                     };
                 is_on_span || self.may_have_on_resource(attribute)

@@ -227,6 +227,23 @@ fn what_is_not_there_is_mostly_passed_over() {
 }
 
 #[test]
+fn a_number_that_is_nowhere_is_missed_by_the_segment_alone() {
+    let mut spans = spans(5, 300);
+    for (span, code) in spans.iter_mut().zip((200..204).cycle()) {
+        span.attributes.push(spandrel_model::Attribute::new("rpc.code", code));
+    }
+    let passes = |code: &str, spans: &[Span<'_>]| {
+        let wanted = attribute("rpc.code", ValueTest::PrintsAs(code.to_owned()));
+        Written::of(spans, |_| false).summary().may_match(&Probes::new(&wanted))
+    };
+    assert!(passes("203", &spans) && !passes("418", &spans));
+    for (span, code) in spans.iter_mut().zip(1_000..) {
+        span.attributes.push(spandrel_model::Attribute::new("rpc.code", code));
+    }
+    assert!(passes("1203", &spans) && passes("418", &spans), "of many only the range is told");
+}
+
+#[test]
 fn names_are_those_of_the_spans() {
     let spans = spans(9, 300);
     let written = Written::of(&spans, |key| key % 2 == 0);
