@@ -41,6 +41,8 @@ pub use options::{
 pub use predicate::{
     AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest, attribute_prints_as,
 };
+#[doc(hidden)]
+pub use segment::read_hostile_segment;
 pub use segment_store::{
     HandleCounts, ListedObject, LocalSegmentStore, ManifestVersion, RangeRead, RangesRead,
     SegmentStore, SegmentUpload, SwapError, read_ranges_blocking,
