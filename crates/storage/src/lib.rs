@@ -49,6 +49,8 @@ pub use predicate::{
     AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest, attribute_prints_as,
 };
 pub use reads::Selected;
+#[doc(hidden)]
+pub use segment::read_hostile_segment;
 pub use segment_store::{
     HandleCounts, ListedObject, LocalSegmentStore, ManifestVersion, RangeRead, RangesRead,
     SegmentStore, SegmentUpload, SwapError, read_ranges_blocking,

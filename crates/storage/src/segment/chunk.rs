@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use super::group::{GroupColumns, KeyColumn, ValueForm};
 use super::reader::Dictionaries;
-use crate::columns::{
-    Chunk, Column, Events, Links, Lists, Request, Resources, Rows, Shapes, TextHeap, Texts,
-};
+use crate::columns::{Chunk, Column, Lists, Request, Resources, Rows, Shapes, TextHeap, Texts};
 
 /// Stands for a shape or a column that the chunk does not have yet.
 const UNKNOWN: u32 = u32::MAX;
@@ -22,31 +20,43 @@ impl GroupColumns {
         dictionaries: &Dictionaries,
         request: Request,
     ) -> Chunk {
+        self.to_chunk_in(Chunk::default(), rows, dictionaries, request)
+    }
+
+    /// [`Self::to_chunk`], in the room of a chunk that is not needed any more. A page of memory
+    /// that is touched for the first time costs more than decoding what goes in it.
+    pub(super) fn to_chunk_in(
+        &self,
+        mut chunk: Chunk,
+        rows: Range<usize>,
+        dictionaries: &Dictionaries,
+        request: Request,
+    ) -> Chunk {
+        if rows.is_empty() {
+            chunk = Chunk::default();
+        }
         let shared = |texts: &Arc<TextHeap>| Texts::Shared(Arc::clone(texts));
-        let mut chunk = Chunk {
-            names: shared(&dictionaries.names),
-            event_names: shared(&dictionaries.event_names),
-            resources: Resources {
-                encoded: shared(&dictionaries.resources),
-                service: dictionaries.services_of_resources.to_vec(),
-                services: shared(&dictionaries.services),
-            },
-            scopes: shared(&dictionaries.scopes),
-            addresses: shared(&dictionaries.addresses),
-            requests: vec![request],
-            ..Chunk::default()
+        chunk.names = shared(&dictionaries.names);
+        chunk.event_names = shared(&dictionaries.event_names);
+        chunk.resources = Resources {
+            encoded: shared(&dictionaries.resources),
+            service: dictionaries.services_of_resources.to_vec(),
+            services: shared(&dictionaries.services),
         };
-        chunk.rows = self.chunk_rows(rows.clone());
+        chunk.scopes = shared(&dictionaries.scopes);
+        chunk.addresses = shared(&dictionaries.addresses);
+        chunk.requests = vec![request];
+        self.fill_rows(rows.clone(), &mut chunk.rows);
         let mut lists = ListMaker::new(self, dictionaries, rows.start);
         lists.make(rows, &mut chunk);
         lists.finish(&mut chunk);
         chunk
     }
 
-    fn chunk_rows(&self, rows: Range<usize>) -> Rows {
-        let count = rows.len();
-        let (mut trace_high, mut trace_low) =
-            (Vec::with_capacity(count), Vec::with_capacity(count));
+    fn fill_rows(&self, rows: Range<usize>, into: &mut Rows) {
+        let Rows { trace_high, trace_low, .. } = &mut *into;
+        trace_high.clear();
+        trace_low.clear();
         let behind = self.traces.rows_end.partition_point(|end| *end as usize <= rows.start);
         for trace in behind..self.traces.len() {
             let of_trace = self.rows_of(trace);
@@ -57,28 +67,33 @@ impl GroupColumns {
             trace_low.resize(trace_low.len() + here.len(), self.traces.low[trace]);
             trace_high.extend(here.map(|row| self.trace_high_of(row, trace)));
         }
-        let from = |ends: &[u32]| -> Vec<u32> {
-            let before = rows.start.checked_sub(1).map_or(0, |before| ends[before]);
-            ends[rows.clone()].iter().map(|end| end - before).collect()
-        };
-        Rows {
-            trace_high,
-            trace_low,
-            span_id: self.span_id[rows.clone()].to_vec(),
-            parent_id: self.parent_id[rows.clone()].to_vec(),
-            start_ns: self.start_ns[rows.clone()].to_vec(),
-            duration_ns: self.duration_ns[rows.clone()].to_vec(),
-            marks: self.marks[rows.clone()].to_vec(),
-            name: self.name[rows.clone()].to_vec(),
-            resource: self.resource[rows.clone()].to_vec(),
-            scope: self.scope[rows.clone()].to_vec(),
-            address: self.address[rows.clone()].to_vec(),
-            shape: Vec::with_capacity(count),
-            events_end: from(&self.events_end),
-            links_end: from(&self.links_end),
-            request: vec![0; count],
-        }
+        copy(&mut into.span_id, &self.span_id[rows.clone()]);
+        copy(&mut into.parent_id, &self.parent_id[rows.clone()]);
+        copy(&mut into.start_ns, &self.start_ns[rows.clone()]);
+        copy(&mut into.duration_ns, &self.duration_ns[rows.clone()]);
+        copy(&mut into.marks, &self.marks[rows.clone()]);
+        copy(&mut into.name, &self.name[rows.clone()]);
+        copy(&mut into.resource, &self.resource[rows.clone()]);
+        copy(&mut into.scope, &self.scope[rows.clone()]);
+        copy(&mut into.address, &self.address[rows.clone()]);
+        into.shape.clear();
+        copy_ends(&mut into.events_end, &self.events_end, rows.clone());
+        copy_ends(&mut into.links_end, &self.links_end, rows.clone());
+        into.request.clear();
+        into.request.resize(rows.len(), 0);
     }
+}
+
+fn copy<T: Copy>(into: &mut Vec<T>, from: &[T]) {
+    into.clear();
+    into.extend_from_slice(from);
+}
+
+/// Copies where things of some rows end, counted from the first of these.
+fn copy_ends(into: &mut Vec<u32>, ends: &[u32], rows: Range<usize>) {
+    let before = rows.start.checked_sub(1).map_or(0, |before| ends[before]);
+    into.clear();
+    into.extend(ends[rows].iter().map(|end| end - before));
 }
 
 /// Deals the values of keys out to lists, in order.
@@ -151,10 +166,13 @@ impl<'g> ListMaker<'g> {
 
     fn make(&mut self, rows: Range<usize>, chunk: &mut Chunk) {
         let group = self.group;
+        for lists in [&mut chunk.span_values, &mut chunk.events.values, &mut chunk.links.values] {
+            lists.words.clear();
+            lists.ends.clear();
+        }
+        chunk.events.shape.clear();
+        chunk.links.shape.clear();
         let Some(last) = rows.end.checked_sub(1) else { return };
-        let value_count = rows.len() * 16;
-        chunk.span_values =
-            Lists { words: Vec::with_capacity(value_count), ends: Vec::with_capacity(rows.len()) };
         let events = group.events_of(rows.start).start..group.events_of(last).end;
         let links = group.links_of(rows.start).start..group.links_of(last).end;
         for row in rows {
@@ -169,19 +187,14 @@ impl<'g> ListMaker<'g> {
                 chunk.links.shape.push(shape);
             }
         }
-        if !events.is_empty() {
-            let Events { time_ns, name, .. } = &mut chunk.events;
-            time_ns.extend_from_slice(&group.events.time_ns[events.clone()]);
-            name.extend_from_slice(&group.events.name[events]);
-        }
-        if !links.is_empty() {
-            let (into, from) = (&mut chunk.links, &group.links);
-            let Links { kind, trace_high, trace_low, span_id, .. } = into;
-            kind.extend_from_slice(&from.kind[links.clone()]);
-            trace_high.extend_from_slice(&from.trace_high[links.clone()]);
-            trace_low.extend_from_slice(&from.trace_low[links.clone()]);
-            span_id.extend_from_slice(&from.span_id[links]);
-        }
+        let (into, from) = (&mut chunk.events, &group.events);
+        copy(&mut into.time_ns, &from.time_ns[events.clone()]);
+        copy(&mut into.name, &from.name[events]);
+        let (into, from) = (&mut chunk.links, &group.links);
+        copy(&mut into.kind, &from.kind[links.clone()]);
+        copy(&mut into.trace_high, &from.trace_high[links.clone()]);
+        copy(&mut into.trace_low, &from.trace_low[links.clone()]);
+        copy(&mut into.span_id, &from.span_id[links]);
     }
 
     /// Appends the list that is next, and returns the chunk's place of its shape.

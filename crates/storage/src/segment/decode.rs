@@ -9,7 +9,7 @@ use super::part_id::{self as id, key_part};
 use super::projection::Projection;
 use super::reader::{Dictionaries, GroupAt};
 use super::trace_table::{self, MIXED_HIGH, TraceTable, add_up};
-use crate::columns::{Marks, Shapes, TextHeap, link_kind_of};
+use crate::columns::{Chunk, Marks, Shapes, TextHeap, link_kind_of};
 use crate::encoding::ints;
 use crate::encoding::texts::{self, Texts};
 use crate::encoding::{Damaged, Decoder, Word};
@@ -20,6 +20,8 @@ pub(crate) struct SegmentDecoder {
     pub(super) decoder: Decoder,
     /// A group between its bytes and its chunk.
     pub(super) group: GroupColumns,
+    /// A chunk that is not needed any more, whose room the next one takes.
+    pub(super) room: Chunk,
     narrow: Vec<u32>,
     wide: Vec<u64>,
     texts: Texts,
@@ -83,6 +85,12 @@ impl SegmentDecoder {
     /// Makes one; the buffers come with the first group.
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// Takes back a chunk that is not needed any more: the next whole group is read into its
+    /// room.
+    pub(crate) fn recycle(&mut self, chunk: Chunk) {
+        self.room = chunk;
     }
 
     /// Reads the trace table of a group.

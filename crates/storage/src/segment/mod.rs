@@ -13,6 +13,7 @@ mod directory;
 mod encode;
 mod error;
 mod fold;
+mod fuzz;
 mod gather;
 mod group;
 mod index;
@@ -31,6 +32,7 @@ mod writer;
 
 pub(crate) use decode::SegmentDecoder;
 pub(crate) use error::{Fault, PartName, SegmentError, WriteError};
+pub use fuzz::read_hostile_segment;
 pub(crate) use group::{EventColumns, GroupColumns, KeyColumn, LinkColumns, NO_ROW, ValueForm};
 pub(crate) use limits::GROUP_ROW_COUNT_MAX;
 pub(crate) use observer::{GroupObserver, GroupParts, ScanPartId, SectionId, SegmentTexts};

@@ -345,7 +345,9 @@ impl Segment {
         let read = GroupRead { group, wanted: &Projection::all(), stretches: &[bytes] };
         let done = self.decode_columns(read, dictionaries, decoder, &mut columns);
         let request = Request { arrival_ns: 0, log_file_id: 0, log_offset: 0 };
-        let chunk = done.map(|()| columns.to_chunk(0..columns.row_count, dictionaries, request));
+        let room = std::mem::take(&mut decoder.room);
+        let rows = 0..columns.row_count;
+        let chunk = done.map(|()| columns.to_chunk_in(room, rows, dictionaries, request));
         decoder.group = columns;
         chunk
     }

@@ -145,7 +145,9 @@ impl<'b> Opened<'b> {
         let bytes = self.bytes_at(self.segment.group_range(group));
         let Self { segment, dictionaries, decoder, .. } = self;
         let chunk = segment.decode_group(group, bytes, dictionaries, decoder)?;
-        Ok(spans_of(&chunk))
+        let spans = spans_of(&chunk);
+        decoder.recycle(chunk);
+        Ok(spans)
     }
 
     pub(crate) fn spans(&mut self) -> Result<Vec<Span<'static>>, SegmentError> {
