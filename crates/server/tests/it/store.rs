@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -97,6 +99,9 @@ fn questions_are_answered_while_the_log_is_replayed_and_say_that_they_are_partia
     }
     server.kill();
 
+    let (status, log) = Server::start_open(folder.path(), &[]).terminate();
+    assert!(status.success(), "asked to end while it replays, it ends well: {log}");
+
     let server = Server::start_open(folder.path(), &[]);
     let mut partial = 0;
     loop {
@@ -164,6 +169,50 @@ fn a_pinned_trace_outlives_the_retention_until_it_is_unpinned() {
     assert_eq!(change(&server, "DELETE", pin).json()["wasPinned"], true);
     assert_eq!(change(&server, "DELETE", pin).json()["wasPinned"], false);
     assert!(!is_kept(&server, 2, 2));
+}
+
+#[test]
+fn at_the_disks_reserve_senders_are_told_to_come_again_and_questions_are_answered() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    post(&server, 1, 2);
+    let pin = "/api/spandrel/traces/0000000000000001/pin";
+    change(&server, "POST", "/api/spandrel/flush");
+    assert_eq!(change(&server, "POST", pin).status, 200);
+    server.terminate();
+
+    let server = Server::start(folder.path(), &["--retention-free", "1000000TiB"]);
+    let body = trace_of(2, 1).to_string();
+    let send = |server: &Server| server.post("/api/v2/spans", "application/json", body.as_bytes());
+    server.wait_until(|server| send(server).status == 503);
+    let refused = send(&server);
+    assert!(refused.text().contains("which are kept free"), "{}", refused.text());
+    assert!(refused.header("retry-after").is_some());
+    assert!(is_kept(&server, 1, 2), "what is pinned stays");
+    let metrics = server.get("/metrics");
+    assert!(metrics.text().contains(r#"spandrel_store_refusals_total{reason="disk_full"} "#));
+}
+
+#[test]
+fn a_backup_ends_although_spans_keep_coming() {
+    let folder = tempdir().unwrap();
+    let (data_dir, copy) = (folder.path().join("data"), folder.path().join("copy"));
+    let server = Server::start(&data_dir, &[]);
+    post(&server, 1, 2);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for sender in 0..4 {
+            let (server, is_over) = (&server, &is_over);
+            scope.spawn(move || {
+                let numbers = (2..).take_while(|_| !is_over.load(Ordering::Relaxed));
+                numbers.for_each(|number| post(server, sender << 32 | number, 1));
+            });
+        }
+        let output = run(&["backup", "--to", copy.to_str().unwrap(), "--url", &server.url()]);
+        is_over.store(true, Ordering::Relaxed);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    });
+    assert!(is_kept(&Server::start(&copy, &[]), 1, 2));
 }
 
 #[test]
