@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
+use crate::commands::bench::BenchFlags;
 use crate::config::ServeFlags;
 use crate::serve;
 
@@ -42,6 +43,8 @@ enum Command {
     Backup(BackupFlags),
     /// Check every byte of the segments of a store that no server has open.
     Verify(VerifyFlags),
+    /// Measure the store on this machine, without a network.
+    Bench(BenchFlags),
 }
 
 /// What an export writes.
@@ -158,6 +161,7 @@ impl Cli {
             Some(Command::Import(flags)) => commands::import(&flags),
             Some(Command::Backup(flags)) => commands::backup(&flags),
             Some(Command::Verify(flags)) => commands::verify(flags),
+            Some(Command::Bench(flags)) => commands::bench::run(&flags),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! The commands beside serving. Most ask a running server: they speak its HTTP API and print.
 
 mod backup;
+pub(crate) mod bench;
 mod demo;
 mod export;
 mod fetch;

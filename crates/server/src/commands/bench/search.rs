@@ -1,0 +1,171 @@
+//! Searches by what is in spans: how long each takes.
+
+use std::ops::ControlFlow;
+
+use anyhow::Context as _;
+use spandrel_corpus::Corpus;
+use spandrel_model::{Span, Value};
+use spandrel_storage::{
+    AttributeScope, EmbeddedStore, NameRequest, Ordered, Predicate, ScanRequest, SpanFilter,
+    SpanStore as _, Tenant, TextTest, ValueTest,
+};
+
+use super::clock::Stopwatch;
+use super::corpus_file::CorpusFacts;
+use super::figures::Section;
+use super::flags::RunFlags;
+
+/// How many traces are looked at to choose what is searched for.
+const SAMPLE_LEN: u64 = 500;
+
+/// What is asked, by a name for people.
+struct Query {
+    name: &'static str,
+    filter: SpanFilter,
+    /// After how many traces the answer is complete; all unless given.
+    limit: usize,
+}
+
+/// Asks each search several times.
+pub(super) fn measure(
+    store: &EmbeddedStore,
+    corpus: &Corpus,
+    facts: &CorpusFacts,
+    flags: &RunFlags,
+) -> anyhow::Result<Section> {
+    let mut section = Section::new("search, warm");
+    let tenant = Tenant::default();
+    for query in queries(corpus, facts.traces) {
+        let (mut times_ns, mut found) = (Vec::new(), 0);
+        for _ in 0..flags.search_rounds {
+            let stopwatch = Stopwatch::start();
+            found = ask(store, &query)?;
+            times_ns.push(stopwatch.ns());
+        }
+        section.add(format!("{}: traces", query.name), found as f64, "");
+        if flags.verify_all {
+            let due = count(corpus, facts.traces, &query.filter).min(query.limit);
+            anyhow::ensure!(
+                due == found,
+                "the search `{}` found {found} traces of {due}",
+                query.name
+            );
+        }
+        section.add_times(query.name, times_ns);
+    }
+    let mut times_ns = Vec::new();
+    for _ in 0..flags.search_rounds {
+        let stopwatch = Stopwatch::start();
+        store.names(&tenant, &NameRequest::Services).context("names")?;
+        times_ns.push(stopwatch.ns());
+    }
+    section.add_times("all services' names", times_ns);
+    Ok(section)
+}
+
+/// Asks once; returns how many traces were found, each of which has to have a span that meets
+/// the filter.
+fn ask(store: &EmbeddedStore, query: &Query) -> anyhow::Result<usize> {
+    let request = ScanRequest { filters: vec![query.filter.clone()], ..ScanRequest::default() };
+    let (mut found, mut is_wrong) = (0, false);
+    let visited = store.scan(&Tenant::default(), &request, &mut |trace| {
+        is_wrong |= !trace.spans.iter().any(|span| query.filter.matches(span));
+        found += 1;
+        if found < query.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    visited.with_context(|| format!("the search `{}`", query.name))?;
+    anyhow::ensure!(!is_wrong, "the search `{}` found what does not meet it", query.name);
+    Ok(found)
+}
+
+/// Counts the traces that meet a filter the slow way.
+fn count(corpus: &Corpus, traces: u64, filter: &SpanFilter) -> usize {
+    let meets = |index: &u64| corpus.trace(*index).iter().any(|span| filter.matches(span));
+    (0..traces).filter(meets).count()
+}
+
+fn queries(corpus: &Corpus, traces: u64) -> Vec<Query> {
+    let sample: Vec<Vec<Span<'static>>> = (0..SAMPLE_LEN.min(traces))
+        .map(|place| corpus.trace(place * traces / SAMPLE_LEN.min(traces)))
+        .collect();
+    let mut queries = Vec::new();
+    if let Some(service) = common_service(&sample) {
+        let of_service = Predicate::ServiceName(TextTest::Equals(service));
+        queries.push(Query {
+            name: "newest 20 of a service",
+            filter: SpanFilter { predicates: vec![of_service.clone()] },
+            limit: 20,
+        });
+        queries.push(Query {
+            name: "a service, status >= 500, over 100 ms",
+            filter: SpanFilter { predicates: vec![of_service, failed(), slow()] },
+            limit: usize::MAX,
+        });
+    }
+    if let Some((key, value)) = rare_attribute(&sample) {
+        let equals = |value: String| SpanFilter {
+            predicates: vec![Predicate::Attribute {
+                scope: AttributeScope::Span,
+                key: key.clone(),
+                test: ValueTest::Equals(Value::from(value)),
+            }],
+        };
+        queries.push(Query {
+            name: "a rare attribute, no service",
+            filter: equals(value.clone()),
+            limit: usize::MAX,
+        });
+        let absent: String = value.chars().rev().chain("~".chars()).collect();
+        queries.push(Query {
+            name: "an attribute that nobody has",
+            filter: equals(absent),
+            limit: usize::MAX,
+        });
+    }
+    queries
+}
+
+fn failed() -> Predicate {
+    Predicate::Attribute {
+        scope: AttributeScope::Span,
+        key: "http.status_code".to_owned(),
+        test: ValueTest::Number(Ordered::GreaterOrEqual, 500.0),
+    }
+}
+
+fn slow() -> Predicate {
+    Predicate::DurationNs { min: 100_000_001, max: u64::MAX }
+}
+
+/// The service with the most spans.
+fn common_service(sample: &[Vec<Span<'static>>]) -> Option<String> {
+    let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    for span in sample.iter().flatten() {
+        if let Some(name) = span.service_name() {
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    let (name, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    Some(name.to_owned())
+}
+
+/// A text that one trace of the sample alone has: the longest of a key of which there are many.
+fn rare_attribute(sample: &[Vec<Span<'static>>]) -> Option<(String, String)> {
+    let mut traces_with: std::collections::BTreeMap<(&str, &str), (usize, usize)> =
+        std::collections::BTreeMap::new();
+    for (place, trace) in sample.iter().enumerate() {
+        for attribute in trace.iter().flat_map(|span| &span.attributes) {
+            let Value::String(text) = &attribute.value else { continue };
+            let seen = traces_with.entry((&attribute.key, text)).or_insert((0, usize::MAX));
+            if seen.1 != place {
+                *seen = (seen.0 + 1, place);
+            }
+        }
+    }
+    let is_id = |text: &str| {
+        text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    };
+    let rare = traces_with.into_iter().filter(|((_, text), (count, _))| *count == 1 && is_id(text));
+    let ((key, text), _) = rare.max_by_key(|((_, text), _)| text.len())?;
+    Some((key.to_owned(), text.to_owned()))
+}
