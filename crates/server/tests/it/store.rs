@@ -2,6 +2,7 @@
 //! changed, copied, checked.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,8 +32,14 @@ fn trace_of(trace_id: u64, count: u64) -> Value {
 }
 
 fn post(server: &Server, trace_id: u64, count: u64) {
+    post_to(server.address, trace_id, count);
+}
+
+fn post_to(address: SocketAddr, trace_id: u64, count: u64) {
     let body = trace_of(trace_id, count).to_string();
-    let answer = server.post("/api/v2/spans", "application/json", body.as_bytes());
+    let headers = [("Content-Type", "application/json")];
+    let answer = send(address, "POST", "/api/v2/spans", &headers, body.as_bytes());
+    let answer = answer.expect("an answer");
     assert_eq!(answer.status, 202, "{}", answer.text());
 }
 
@@ -202,10 +209,10 @@ fn a_backup_ends_although_spans_keep_coming() {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         for sender in 0..4 {
-            let (server, is_over) = (&server, &is_over);
+            let (address, is_over) = (server.address, &is_over);
             scope.spawn(move || {
                 let numbers = (2..).take_while(|_| !is_over.load(Ordering::Relaxed));
-                numbers.for_each(|number| post(server, sender << 32 | number, 1));
+                numbers.for_each(|number| post_to(address, (sender << 32) | number, 1));
             });
         }
         let output = run(&["backup", "--to", copy.to_str().unwrap(), "--url", &server.url()]);
