@@ -2,8 +2,11 @@
 //! changed, copied, checked.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -29,8 +32,14 @@ fn trace_of(trace_id: u64, count: u64) -> Value {
 }
 
 fn post(server: &Server, trace_id: u64, count: u64) {
+    post_to(server.address, trace_id, count);
+}
+
+fn post_to(address: SocketAddr, trace_id: u64, count: u64) {
     let body = trace_of(trace_id, count).to_string();
-    let answer = server.post("/api/v2/spans", "application/json", body.as_bytes());
+    let headers = [("Content-Type", "application/json")];
+    let answer = send(address, "POST", "/api/v2/spans", &headers, body.as_bytes());
+    let answer = answer.expect("an answer");
     assert_eq!(answer.status, 202, "{}", answer.text());
 }
 
@@ -96,6 +105,9 @@ fn questions_are_answered_while_the_log_is_replayed_and_say_that_they_are_partia
         post(&server, trace_id, 2_000);
     }
     server.kill();
+
+    let (status, log) = Server::start_open(folder.path(), &[]).terminate();
+    assert!(status.success(), "asked to end while it replays, it ends well: {log}");
 
     let server = Server::start_open(folder.path(), &[]);
     let mut partial = 0;
@@ -164,6 +176,50 @@ fn a_pinned_trace_outlives_the_retention_until_it_is_unpinned() {
     assert_eq!(change(&server, "DELETE", pin).json()["wasPinned"], true);
     assert_eq!(change(&server, "DELETE", pin).json()["wasPinned"], false);
     assert!(!is_kept(&server, 2, 2));
+}
+
+#[test]
+fn at_the_disks_reserve_senders_are_told_to_come_again_and_questions_are_answered() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    post(&server, 1, 2);
+    let pin = "/api/spandrel/traces/0000000000000001/pin";
+    change(&server, "POST", "/api/spandrel/flush");
+    assert_eq!(change(&server, "POST", pin).status, 200);
+    server.terminate();
+
+    let server = Server::start(folder.path(), &["--retention-free", "1000000TiB"]);
+    let body = trace_of(2, 1).to_string();
+    let send = |server: &Server| server.post("/api/v2/spans", "application/json", body.as_bytes());
+    server.wait_until(|server| send(server).status == 503);
+    let refused = send(&server);
+    assert!(refused.text().contains("which are kept free"), "{}", refused.text());
+    assert!(refused.header("retry-after").is_some());
+    assert!(is_kept(&server, 1, 2), "what is pinned stays");
+    let metrics = server.get("/metrics");
+    assert!(metrics.text().contains(r#"spandrel_store_refusals_total{reason="disk_full"} "#));
+}
+
+#[test]
+fn a_backup_ends_although_spans_keep_coming() {
+    let folder = tempdir().unwrap();
+    let (data_dir, copy) = (folder.path().join("data"), folder.path().join("copy"));
+    let server = Server::start(&data_dir, &[]);
+    post(&server, 1, 2);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for sender in 0..4 {
+            let (address, is_over) = (server.address, &is_over);
+            scope.spawn(move || {
+                let numbers = (2..).take_while(|_| !is_over.load(Ordering::Relaxed));
+                numbers.for_each(|number| post_to(address, (sender << 32) | number, 1));
+            });
+        }
+        let output = run(&["backup", "--to", copy.to_str().unwrap(), "--url", &server.url()]);
+        is_over.store(true, Ordering::Relaxed);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    });
+    assert!(is_kept(&Server::start(&copy, &[]), 1, 2));
 }
 
 #[test]
