@@ -100,14 +100,10 @@ impl ServeConfig {
             flags.retention_size.or(file.retention_size).as_deref(),
             flags.retention_free.or(file.retention_free).as_deref(),
         )?;
-        let data_dir = match flags.data_dir.or(file.data_dir) {
-            Some(data_dir) => data_dir,
-            None => default_data_dir(|name| env::var_os(name).map(PathBuf::from))?,
-        };
+        let data_dir = data_dir(flags.data_dir.or(file.data_dir))?;
         Ok(Self {
             listen: parse_listen(listen.as_deref().unwrap_or(LISTEN_DEFAULT))?,
-            data_dir: std::path::absolute(&data_dir)
-                .with_context(|| format!("data-dir {} is no path", data_dir.display()))?,
+            data_dir,
             memory_bytes: memory.as_deref().map_or(Ok(MEMORY_DEFAULT_BYTES), parse_memory)?,
             durability: durability.as_deref().map_or(Ok(Durability::Fsync), parse_durability)?,
             retention,
@@ -127,6 +123,16 @@ impl ServeConfig {
             self_trace: false,
         }
     }
+}
+
+/// The data folder, absolute: the one that was asked for, or the usual one.
+pub(crate) fn data_dir(asked: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let data_dir = match asked {
+        Some(data_dir) => data_dir,
+        None => default_data_dir(|name| env::var_os(name).map(PathBuf::from))?,
+    };
+    std::path::absolute(&data_dir)
+        .with_context(|| format!("data-dir {} is no path", data_dir.display()))
 }
 
 fn read_file(path: &Path) -> anyhow::Result<ConfigFile> {

@@ -133,6 +133,7 @@ impl Running {
 fn router(app: &Arc<App>) -> Router {
     let routes = Router::new()
         .merge(receivers::zipkin_routes())
+        .merge(receivers::archive_routes())
         .merge(api::zipkin_routes())
         .merge(api::spandrel_routes())
         .merge(api::operations_routes())

@@ -59,5 +59,6 @@ pub use store::{
 };
 pub use tenant::{TENANT_NAME_LEN_MAX, Tenant, TenantError};
 pub use tools::{
-    BackupError, BackupReport, SegmentPart, TellWork, VerifyReport, WorkDone, backup_manifest_path, verify,
+    BackupError, BackupReport, SegmentPart, TellWork, VerifyReport, WorkDone, backup_manifest_path,
+    verify,
 };

@@ -6,6 +6,7 @@ mod answer;
 mod operations;
 mod parameters;
 mod spandrel;
+mod stream;
 mod zipkin;
 
 pub(crate) use answer::mark_partial;

@@ -19,8 +19,8 @@ mod search;
 mod size;
 mod store;
 
-pub(crate) use flags::BenchFlags;
 use flags::BenchCommand;
+pub(crate) use flags::BenchFlags;
 
 /// Does what was asked.
 pub(crate) fn run(flags: &BenchFlags) -> anyhow::Result<()> {

@@ -11,4 +11,6 @@ mod http;
 mod lifecycle;
 mod queries;
 mod server;
+mod store;
+mod transfer;
 mod ui;

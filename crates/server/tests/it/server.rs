@@ -16,6 +16,9 @@ pub(crate) const SPANDREL: &str = env!("CARGO_BIN_EXE_spandrel");
 /// How long the binary may take to open its door; far more than it needs.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often a question is asked whose answer has to change; far more often than it needs.
+const ASKED_MAX: u32 = 10_000;
+
 /// A running server. Dropping it kills it.
 pub(crate) struct Server {
     child: Child,
@@ -65,6 +68,21 @@ impl Server {
         let _ = child.kill();
         let _ = child.wait();
         Err(seen)
+    }
+
+    /// Waits until it takes spans.
+    pub(crate) fn wait_ready(&self) {
+        while let Ok(line) = self.log.recv_timeout(OPEN_TIMEOUT) {
+            if line.contains("spandrel is ready") {
+                return;
+            }
+        }
+        panic!("it does not get ready");
+    }
+
+    /// Asks again and again until something holds, which it does soon.
+    pub(crate) fn wait_until(&self, mut holds: impl FnMut(&Self) -> bool) {
+        assert!((0..ASKED_MAX).any(|_| holds(self)), "it does not come to hold");
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

@@ -1,6 +1,7 @@
 //! A piece of maintenance that is under way: it runs on any thread, and changes nothing that the
 //! engine sees before it is finished there.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -89,19 +90,31 @@ pub(crate) enum JobError {
     /// The engine asked to stop.
     #[error("it was stopped")]
     Cancelled,
+    /// It has a fault of its own; standard error has the place.
+    #[error("it panicked")]
+    Panicked,
 }
 
 impl Job {
     /// Does it. Blocks for as long as it takes to read and write its segments.
     #[must_use]
     pub fn run(self) -> JobDone {
-        let outcome = match &self.task {
-            Task::Flush { plan, segment_id } => flush::run(&self.workshop, plan, *segment_id),
-            Task::Compact { merge, segment_id } => Compaction::new(&self.workshop, merge)
-                .and_then(|run| compact::run(run, *segment_id)),
-            Task::Purge { purge, segment_id } => purge::run(&self.workshop, purge, *segment_id),
-        };
+        // A job changes nothing that outlives it before its manifest is written: one that panics
+        // leaves an unfinished object behind, and its plan is given back.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.do_it()));
+        let outcome = outcome.unwrap_or(Err(JobError::Panicked));
         JobDone { task: self.task, outcome }
+    }
+
+    fn do_it(&self) -> Result<Done, JobError> {
+        let workshop = &*self.workshop;
+        match &self.task {
+            Task::Flush { plan, segment_id } => flush::run(workshop, plan, *segment_id),
+            Task::Compact { merge, segment_id } => {
+                compact::run(Compaction::new(workshop, merge)?, *segment_id)
+            }
+            Task::Purge { purge, segment_id } => purge::run(workshop, purge, *segment_id),
+        }
     }
 
     /// Whether it makes room in memory, and should not wait behind one that does not.

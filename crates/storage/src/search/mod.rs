@@ -17,6 +17,8 @@ mod value_test;
 mod values;
 
 #[cfg(test)]
+mod measured;
+#[cfg(test)]
 mod merge_tests;
 #[cfg(test)]
 pub(crate) mod tests;

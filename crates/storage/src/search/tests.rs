@@ -9,7 +9,7 @@ use spandrel_model::{Attribute, Resource, Span, SpanKind, Value};
 use super::{Plan, RowSet};
 use crate::columns::{Chunk, ChunkBuilder, Column, Request, Texts};
 use crate::predicate::{AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest};
-use crate::segment::{Dictionaries, GroupColumns, KeyColumn, ValueForm};
+use crate::segment::{Dictionaries, GroupColumns, KeyColumn, Projection, ValueForm};
 
 const REQUEST: Request = Request { arrival_ns: 1, log_file_id: 1, log_offset: 0 };
 
@@ -312,20 +312,21 @@ proptest! {
         let spans = spans(first, 100);
         let (mut group, dictionaries) = group(&chunk(&spans), |key| key % 3 == 0);
         let plan = Plan::new(&filter, &dictionaries);
-        let needs = plan.needs();
+        let wanted = plan.projection();
+        let is_wanted = |column: u32| wanted.columns & column != 0;
         let keep = |list: &mut Vec<u32>, is_needed: bool| if !is_needed { list.clear() };
-        keep(&mut group.name, needs.has_names);
-        keep(&mut group.resource, needs.has_resources);
-        keep(&mut group.shape, needs.has_shapes);
-        keep(&mut group.events_end, needs.has_event_names);
-        if !needs.has_marks {
+        keep(&mut group.name, is_wanted(Projection::NAME));
+        keep(&mut group.resource, is_wanted(Projection::RESOURCE));
+        keep(&mut group.shape, is_wanted(Projection::SHAPE));
+        keep(&mut group.events_end, is_wanted(Projection::EVENT_NAME));
+        if !is_wanted(Projection::MARKS) {
             group.marks.clear();
         }
-        if !needs.has_durations {
+        if !is_wanted(Projection::DURATION) {
             group.duration_ns.clear();
         }
         for (column, key) in group.values.iter_mut().zip(0..) {
-            if !needs.keys.contains(&key) {
+            if !wanted.keys.contains(&key) {
                 column.clear();
             }
         }

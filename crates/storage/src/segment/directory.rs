@@ -19,7 +19,7 @@ pub(super) const HEADER_LEN: usize = 12;
 pub(super) const TRAILER_LEN: usize = 20;
 
 /// What stands between header and directory.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Directory {
     pub(super) span_count: u64,
     /// Traces, one that is spread over several groups counted once.
@@ -32,7 +32,7 @@ pub(super) struct Directory {
 }
 
 /// One group.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct GroupDirectory {
     pub(super) entry: GroupEntry,
     pub(super) event_count: u32,
@@ -85,6 +85,31 @@ impl Directory {
         out.extend_from_slice(&checksum.to_le_bytes());
         out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
         out.extend_from_slice(&MAGIC);
+    }
+
+    /// A footer that believes the bytes in front of it.
+    #[cfg(test)]
+    pub(super) fn with_checksums_of(&self, object: &[u8]) -> Vec<u8> {
+        let mut rest = &object[HEADER_LEN..];
+        let mut checksum = |len: u64| {
+            let (part, behind) = rest.split_at(len as usize);
+            rest = behind;
+            crc32c::crc32c(part)
+        };
+        let mut fixed = self.clone();
+        let groups = &mut fixed.groups;
+        let parts = groups.iter_mut().flat_map(|group| &mut group.parts);
+        parts.for_each(|part| part.checksum = checksum(part.len.into()));
+        let scan = groups.iter_mut().flat_map(|group| &mut group.scan);
+        let behind = scan.chain(&mut fixed.sections);
+        behind.for_each(|part| part.checksum = checksum(part.len.into()));
+        for page in 0..fixed.index.checksums.len() {
+            let range = fixed.index.page(page);
+            fixed.index.checksums[page] = checksum(range.end - range.start);
+        }
+        let mut footer = Vec::new();
+        fixed.encode(&mut footer);
+        footer
     }
 
     /// Reads a directory. It says nothing that could not be; whether its lengths come to that of

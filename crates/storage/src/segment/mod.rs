@@ -26,6 +26,7 @@ pub(crate) mod search;
 mod sections;
 mod source;
 mod trace_table;
+mod verify;
 mod writer;
 
 pub(crate) use decode::SegmentDecoder;
@@ -37,10 +38,11 @@ pub(crate) use projection::Projection;
 pub(crate) use reader::{ByteRange, Dictionaries, GroupEntry, Segment};
 pub(crate) use source::Source;
 pub(crate) use trace_table::{CONTINUES, HAS_START, MIXED_HIGH, SUPERSEDES, TraceTable};
+pub(crate) use verify::{Verified, VerifyError, verify};
 pub(crate) use writer::{SegmentSummary, SegmentWriter, WriterOptions};
 
 /// The format version that this program writes, and the newest that it reads.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

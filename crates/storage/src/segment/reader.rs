@@ -455,6 +455,24 @@ impl Segment {
         check_part(&at, &self.directory.groups[group as usize].scan, id.0, bytes)
     }
 
+    /// Checks every part of a group, known or not.
+    pub(super) fn check_group(&self, group: u32, bytes: &[u8]) -> Result<(), SegmentError> {
+        let mut rest = bytes;
+        let mut offset = self.group_offsets[group as usize];
+        for part in &self.directory.groups[group as usize].parts {
+            let name = PartName::GroupPart(group, part.id);
+            let at = PartAt { name: &self.name, part: name, offset };
+            let (expected, found) = (u64::from(part.len), rest.len() as u64);
+            let (bytes, behind) = rest
+                .split_at_checked(part.len as usize)
+                .ok_or_else(|| at.fault(Fault::Length { expected, found }))?;
+            at.check(bytes, part.checksum)?;
+            rest = behind;
+            offset += u64::from(part.len);
+        }
+        Ok(())
+    }
+
     pub(super) fn directory(&self) -> &Directory {
         &self.directory
     }

@@ -247,7 +247,7 @@ impl fmt::Debug for SegmentWriter<'_> {
 }
 
 /// What the directory says of a group. `trace_count` is that of the segment so far.
-fn entry_of(traces: &TraceTable, trace_count: usize) -> GroupEntry {
+pub(super) fn entry_of(traces: &TraceTable, trace_count: usize) -> GroupEntry {
     let starts = || (0..traces.len()).filter_map(|trace| traces.start_of(trace));
     let latest_starts = (0..traces.len()).filter_map(|trace| traces.latest_start_of(trace));
     GroupEntry {

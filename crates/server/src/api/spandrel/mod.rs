@@ -3,6 +3,9 @@
 //! Trees, joined rows and corrected times are computed here once, so that a reader only draws.
 //! docs/api.md describes every answer.
 
+mod backup;
+mod changes;
+mod export;
 mod fields;
 mod span_view;
 mod status;
@@ -39,7 +42,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/traces/{trace_id}", get(trace))
         .route("/traces/{trace_id}/spans/{span_id}", get(span))
         .route("/dependencies", get(dependency_links))
+        .route("/export", get(export::export))
         .route("/status", get(status::status))
+        .merge(changes::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method);
     Router::new().nest("/api/spandrel", api)

@@ -65,7 +65,7 @@ impl Compared {
         let before = index.checked_sub(1).map_or_else(Vec::new, |before| corpus.trace(before));
         let after = corpus.trace(index + 1);
         for span in foreign {
-            if !before.iter().chain(&after).any(|other| other == **span) {
+            if !before.iter().chain(&after).any(|other| *other == **span) {
                 self.foreign += 1;
                 let shown = || format!("trace {index} has got {}", shown(&span));
                 self.first.get_or_insert_with(shown);

@@ -43,12 +43,12 @@ impl Figures {
     /// The same, by subject and name, each with its unit.
     pub(super) fn to_json(&self) -> Value {
         let rows = |section: &Section| -> Map<String, Value> {
-            let row = |row: &Row| {
-                (row.name.clone(), json!({ "value": row.value, "unit": row.unit }))
-            };
+            let row =
+                |row: &Row| (row.name.clone(), json!({ "value": row.value, "unit": row.unit }));
             section.rows.iter().map(row).collect()
         };
-        let sections = self.0.iter().map(|section| (section.title.to_owned(), rows(section).into()));
+        let sections =
+            self.0.iter().map(|section| (section.title.to_owned(), rows(section).into()));
         Value::Object(sections.collect())
     }
 }
@@ -107,7 +107,15 @@ mod tests {
 
     #[test]
     fn numbers_have_the_digits_that_count() {
-        let cases = [(0.0, "0"), (5_000_046.0, "5,000,046"), (1_234.5, "1,234"), (26.8123, "26.81"), (0.5, "0.500"), (-123_456.0, "-123,456"), (999.96, "1,000.0")];
+        let cases = [
+            (0.0, "0"),
+            (5_000_046.0, "5,000,046"),
+            (1_234.5, "1,234"),
+            (26.8123, "26.81"),
+            (0.5, "0.500"),
+            (-123_456.0, "-123,456"),
+            (999.96, "1,000.0"),
+        ];
         for (value, text) in cases {
             assert_eq!(written(value), text);
         }

@@ -14,11 +14,8 @@ use super::process::{ThreadTime, ThreadTimes, forget_peak, peak_memory};
 use super::store::OpenStore;
 
 /// The store's threads, by the names that it gives them, and what they do.
-const THREADS: [(&str, &str); 3] = [
-    ("spandrel-log", "log and head"),
-    ("spandrel-flush", "flushes"),
-    ("spandrel-merge", "merges"),
-];
+const THREADS: [(&str, &str); 3] =
+    [("spandrel-log", "log and head"), ("spandrel-flush", "flushes"), ("spandrel-merge", "merges")];
 
 /// What filling a store took.
 #[derive(Debug, Default)]
@@ -109,7 +106,8 @@ impl Ingest {
         let known_ns = known_ns + decoding_cpu_ns + appending_cpu_ns;
         add("opening, closing and the rest", cpu_ns.saturating_sub(known_ns));
         add("reading the corpus back, not counted", reading_cpu_ns);
-        let mut add = |name: &str, ns: u64| section.add(name, per(spans * 1_000_000_000, ns), "spans/s");
+        let mut add =
+            |name: &str, ns: u64| section.add(name, per(spans * 1_000_000_000, ns), "spans/s");
         add("rate on the wall until all is acknowledged", self.fed.wall_ns);
         add("until all is in segments", self.flushed_wall_ns);
         add("until all is merged", self.merged_wall_ns);
@@ -128,7 +126,11 @@ impl Ingest {
         add("segments, from the head", stats.flushed_bytes);
         add("segments, by merges", self.merged_bytes);
         let segment_bytes = stats.flushed_bytes + self.merged_bytes;
-        section.add("write amplification of segments", per(segment_bytes, stats.flushed_bytes), "x");
+        section.add(
+            "write amplification of segments",
+            per(segment_bytes, stats.flushed_bytes),
+            "x",
+        );
         let all = per(segment_bytes + stats.log_bytes, stats.flushed_bytes);
         section.add("the same with the log", all, "x");
         section.add("flushes", stats.flushes as f64, "");

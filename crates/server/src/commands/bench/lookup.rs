@@ -64,10 +64,7 @@ pub(super) fn verify_all(
     Ok(())
 }
 
-fn timed_trace(
-    store: &EmbeddedStore,
-    trace_id_low: u64,
-) -> anyhow::Result<(Vec<StoredSpan>, u64)> {
+fn timed_trace(store: &EmbeddedStore, trace_id_low: u64) -> anyhow::Result<(Vec<StoredSpan>, u64)> {
     let stopwatch = Stopwatch::start();
     let found = store.trace(&Tenant::default(), trace_id_low).context("a trace can't be read")?;
     Ok((found, stopwatch.ns()))

@@ -33,13 +33,13 @@ pub(crate) use summary::{GroupFilter, SearchSummary};
 use super::{ScanPartId, SectionId};
 
 /// The section of a [`SearchSummary`].
-pub(crate) const SUMMARY_SECTION: SectionId = SectionId(64);
+pub(crate) const SUMMARY_SECTION: SectionId = SectionId(SectionId::OBSERVED_MIN + 0);
 
 /// The section of [`Faults`].
-pub(crate) const FAULTS_SECTION: SectionId = SectionId(65);
+pub(crate) const FAULTS_SECTION: SectionId = SectionId(SectionId::OBSERVED_MIN + 1);
 
 /// The section of [`NameSets`].
-pub(crate) const NAMES_SECTION: SectionId = SectionId(66);
+pub(crate) const NAMES_SECTION: SectionId = SectionId(SectionId::OBSERVED_MIN + 2);
 
 /// The scan part of a [`GroupFilter`].
 pub(crate) const FILTER_PART: ScanPartId = ScanPartId(1);

@@ -12,7 +12,7 @@ use crate::encoding::Decoder;
 use crate::predicate::{AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest};
 use crate::search::tests::{chunk, filter, group, rows_that_match, spans};
 use crate::segment::{
-    Dictionaries, GroupColumns, GroupObserver, GroupParts, SectionId, SegmentTexts,
+    Dictionaries, GroupColumns, GroupObserver, GroupParts, SectionId, SegmentTexts, WriterOptions,
 };
 
 /// What an observer made of one group.
@@ -304,4 +304,42 @@ fn every_truncation_and_every_changed_byte_is_read_without_panic() {
     assert!(
         (0..written.filter.len()).all(|len| GroupFilter::parse(&written.filter[..len]).is_err())
     );
+}
+
+#[test]
+fn a_written_segment_has_all_of_it() {
+    use crate::segment::tests::{Plan, chunks_of};
+    let spans = mostly_well(0, 2_000);
+    let mut observer = SearchObserver::new();
+    let options = WriterOptions { group_row_count_max: 200, ..WriterOptions::default() };
+    let written = Plan::new(chunks_of(&spans, 500)).write(options, vec![&mut observer]).unwrap();
+    let mut opened = written.open().unwrap();
+    let group_count = opened.segment.group_count();
+    assert!(group_count > 5);
+    let mut decoder = Decoder::new();
+    let section = |id| {
+        let range = opened.segment.section_range(id).unwrap();
+        opened.segment.check_section(id, opened.bytes_at(range)).unwrap()
+    };
+    let summary =
+        SearchSummary::parse(section(SUMMARY_SECTION), group_count as usize, &mut decoder).unwrap();
+    let row_counts = (0..group_count).map(|group| opened.segment.group(group).row_count);
+    let row_counts = row_counts.collect::<Vec<_>>().into_iter();
+    let faults = Faults::parse(section(FAULTS_SECTION), row_counts, &mut decoder).unwrap();
+    let codes = (&*opened.dictionaries.services, &*opened.dictionaries.names);
+    assert!(!NameSets::parse(section(NAMES_SECTION), codes, &mut decoder).unwrap().is_cut);
+
+    let filter = SpanFilter { predicates: vec![Predicate::IsError(true)] };
+    let plan = FaultPlan::new(&filter, &opened.dictionaries).unwrap();
+    let probes = Probes::new(&filter);
+    for group in 0..group_count {
+        let of_group = opened.group(group).unwrap();
+        let expected = rows_that_match(&filter, &of_group);
+        if faults.is_listed(group as usize) {
+            let found: Vec<_> = plan.select(&faults, group as usize).collect();
+            let rows: Vec<_> = found.iter().map(|(fault, _)| fault.row as usize).collect();
+            assert_eq!(rows, expected.rows().collect::<Vec<_>>());
+        }
+        assert!(expected.is_empty() || summary.group_may_match(group as usize, &probes));
+    }
 }
