@@ -11,7 +11,7 @@ use spandrel_storage::{
     SpanStore as _, Tenant, TextTest, ValueTest,
 };
 
-use super::clock::Stopwatch;
+use super::clock::Times;
 use super::corpus_file::CorpusFacts;
 use super::figures::Section;
 use super::flags::RunFlags;
@@ -37,11 +37,9 @@ pub(super) fn measure(
     let mut section = Section::new("search, warm");
     let tenant = Tenant::default();
     for query in queries(corpus, facts.traces) {
-        let (mut times_ns, mut found) = (Vec::new(), 0);
+        let (mut times, mut found) = (Times::default(), 0);
         for _ in 0..flags.search_rounds {
-            let stopwatch = Stopwatch::start();
-            found = ask(store, &query)?;
-            times_ns.push(stopwatch.ns());
+            found = times.measure(|| ask(store, &query))?;
         }
         section.add(format!("{}: traces", query.name), found as f64, "");
         if flags.verify_all {
@@ -52,7 +50,7 @@ pub(super) fn measure(
                 query.name
             );
         }
-        section.add_times(query.name, times_ns);
+        section.add_times(query.name, times);
     }
     let names = |wanted: &NameRequest| store.names(&tenant, wanted).context("names");
     let services = names(&NameRequest::Services)?;
@@ -63,13 +61,11 @@ pub(super) fn measure(
         questions.push(("names of a service's spans", NameRequest::SpanNames { service }));
     }
     for (name, question) in questions {
-        let mut times_ns = Vec::new();
+        let mut times = Times::default();
         for _ in 0..flags.search_rounds {
-            let stopwatch = Stopwatch::start();
-            names(&question)?;
-            times_ns.push(stopwatch.ns());
+            times.measure(|| names(&question))?;
         }
-        section.add_times(name, times_ns);
+        section.add_times(name, times);
     }
     Ok(section)
 }
