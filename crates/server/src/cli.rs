@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{self, BenchFlags};
 use crate::config::ServeFlags;
-use crate::export::LineFormat;
 use crate::serve;
 
 /// Where a server answers that was started without flags.
@@ -35,7 +34,7 @@ enum Command {
     Trace(TraceFlags),
     /// List the services that have sent spans.
     Services(ClientFlags),
-    /// Write the store's traces as lines of JSON to standard output.
+    /// Write traces to standard output, as lines of JSON or a Parquet file.
     Export(ExportFlags),
     /// Send exported lines to a server.
     Import(ImportFlags),
@@ -47,6 +46,17 @@ enum Command {
     Bench(BenchFlags),
 }
 
+/// What an export writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A request of OTLP's JSON a line; it loses nothing
+    Otlp,
+    /// A span of Zipkin's v2 JSON a line
+    Zipkin,
+    /// A Parquet file, in builds with the feature `parquet`
+    Parquet,
+}
+
 /// What to export, from where.
 #[derive(Args, Debug)]
 pub(crate) struct ExportFlags {
@@ -56,9 +66,9 @@ pub(crate) struct ExportFlags {
     /// Read the store in this folder instead, which no server may have open.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// What a line is.
+    /// What is written.
     #[arg(long, default_value = "otlp")]
-    pub(crate) format: LineFormat,
+    pub(crate) format: ExportFormat,
     /// Only traces with a span of this service; they come whole.
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Option<String>,

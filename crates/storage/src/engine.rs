@@ -4,6 +4,7 @@
 //! thread, no clock and no chance in here, so that the whole of it runs under simulation: the
 //! same events on the same disk leave the same bytes.
 
+mod doomed;
 mod maintenance;
 mod opening;
 mod shared;

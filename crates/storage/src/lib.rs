@@ -35,7 +35,7 @@ mod wal;
 pub use batch::SpanBatch;
 pub use budget::{Account, OverBudget, Reservation};
 pub use disk::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile, RealDisk};
-pub use embedded::{ChangeFailed, EmbeddedStore, TellProgress};
+pub use embedded::{EmbeddedStore, TellProgress};
 pub use engine::{Charged, Engine, Opening, Recovery};
 pub use maintenance::{CompactionPolicy, Job, JobDone, Retention, StoreLen};
 pub use manifest::{
@@ -54,8 +54,8 @@ pub use segment_store::{
     SegmentStore, SegmentUpload, SwapError, read_ranges_blocking,
 };
 pub use store::{
-    AppendError, Batch, Completion, FoundTrace, NameRequest, Origin, ReadError, ScanRequest,
-    SpanStore, StoredSpan,
+    AppendError, Batch, ChangeFailed, Completion, FoundTrace, NameRequest, Origin, ReadError,
+    ScanRequest, SpanStore, StoredSpan,
 };
 pub use tenant::{TENANT_NAME_LEN_MAX, Tenant, TenantError};
 pub use tools::{

@@ -1,7 +1,12 @@
-//! `spandrel export`: the traces of a server, or of a store in a folder, as lines of JSON.
+//! `spandrel export`: the traces of a server, or of a store in a folder, as lines of JSON or as a
+//! Parquet file.
+
+#[cfg(feature = "parquet")]
+mod parquet;
+mod sink;
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Write as _};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -16,18 +21,17 @@ use super::print::warn_partial;
 use super::progress_line::{ProgressLine, Unit};
 use crate::cli::ExportFlags;
 use crate::clock::{Clock as _, SystemClock};
-use crate::export::{LineFormat, LinesExport, Selection};
+use crate::export::{LineFormat, Selection};
 use crate::quantity::parse_age_ns;
-
-/// From how many bytes on what was written is put out.
-const PIECE_LEN: usize = 256 << 10;
+use sink::Sink;
 
 /// Exports to standard output.
 pub(crate) fn run(flags: &ExportFlags) -> anyhow::Result<()> {
     let selection = selection(flags, SystemClock.now_ns())?;
+    let sink = Sink::new(flags.format)?;
     let exported = match &flags.data_dir {
-        Some(data_dir) => of_folder(data_dir, &selection, flags.format),
-        None => of_server(&flags.url, &selection, flags.format),
+        Some(data_dir) => of_folder(data_dir, &selection, sink),
+        None => of_server(&flags.url, &selection, sink),
     };
     // A reader that has closed its end, as `head` does, has read enough.
     match exported {
@@ -55,9 +59,9 @@ fn selection(flags: &ExportFlags, now_ns: u64) -> anyhow::Result<Selection> {
     })
 }
 
-fn of_server(url: &str, selection: &Selection, format: LineFormat) -> anyhow::Result<()> {
+fn of_server(url: &str, selection: &Selection, mut sink: Sink) -> anyhow::Result<()> {
+    let format = sink.line_format();
     let path = path(selection, format);
-    let mut out = io::stdout().lock();
     let mut line = ProgressLine::new("exporting", Unit::Spans);
     let (total, partial) = (Cell::new(0), RefCell::new(None));
     let mut begin = |headers: &HeaderMap| {
@@ -72,9 +76,9 @@ fn of_server(url: &str, selection: &Selection, format: LineFormat) -> anyhow::Re
             done += span_count_about(&data, format);
             line.tell(done, total.get());
         }
-        Ok(out.write_all(&data)?)
+        sink.take_lines(&data)
     })?;
-    out.flush()?;
+    sink.finish()?;
     drop(line);
     warn_partial(partial.take().as_deref());
     Ok(())
@@ -107,27 +111,20 @@ fn span_count_about(data: &[u8], format: LineFormat) -> u64 {
     count as u64
 }
 
-fn of_folder(data_dir: &Path, selection: &Selection, format: LineFormat) -> anyhow::Result<()> {
+fn of_folder(data_dir: &Path, selection: &Selection, mut sink: Sink) -> anyhow::Result<()> {
     let store = offline::open(data_dir)?;
     let stats = store.stats();
     let total = if selection.is_everything() { stats.head_spans + stats.segment_spans } else { 0 };
-    let mut export = LinesExport::new(format);
-    let mut out = io::stdout().lock();
     let mut line = ProgressLine::new("exporting", Unit::Spans);
-    let (mut done, mut written) = (0, Ok(()));
+    let (mut done, mut taken) = (0, Ok(()));
     selection.for_each_trace(&store, &Tenant::default(), &mut |spans| {
-        export.write(spans);
-        if export.len() >= PIECE_LEN {
-            let (lines, span_count) = export.take();
-            done += span_count;
-            line.tell(done, total);
-            written = out.write_all(&lines);
-        }
-        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        done += spans.len() as u64;
+        line.tell(done, total);
+        taken = sink.take_spans(spans);
+        if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    written?;
-    out.write_all(&export.take().0)?;
-    out.flush()?;
+    taken?;
+    sink.finish()?;
     drop(line);
     warn_partial(store.missing().as_deref());
     Ok(())

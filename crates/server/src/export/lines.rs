@@ -6,15 +6,18 @@
 use spandrel_codec::{otlp, zipkin};
 use spandrel_storage::StoredSpan;
 
-/// The most spans of one line of OTLP: a line has to fit in memory of whoever reads it.
+/// The most spans of one line of OTLP.
 const LINE_SPANS_MAX: usize = 1_000;
+/// The most bytes of one, unless it is a single span: an import takes it in one request, and a
+/// server of little memory takes no long ones.
+const LINE_LEN_MAX: usize = 4 << 20;
 
 /// What a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineFormat {
-    /// A span in Zipkin's v2 JSON
+    /// A span in Zipkin's v2 JSON.
     Zipkin,
-    /// An `ExportTraceServiceRequest` in OTLP's JSON, which loses nothing
+    /// An `ExportTraceServiceRequest` in OTLP's JSON.
     Otlp,
 }
 
@@ -23,27 +26,34 @@ pub(crate) enum LineFormat {
 pub(crate) struct LinesExport {
     format: LineFormat,
     lines: Vec<u8>,
-    /// Spans in those.
-    span_count: u64,
 }
 
 impl LinesExport {
     pub(crate) fn new(format: LineFormat) -> Self {
-        Self { format, lines: Vec::new(), span_count: 0 }
+        Self { format, lines: Vec::new() }
     }
 
     /// Appends the spans of one trace.
     pub(crate) fn write(&mut self, spans: &[StoredSpan]) {
-        self.span_count += spans.len() as u64;
         match self.format {
             LineFormat::Zipkin => spans.iter().for_each(|span| self.write_zipkin(span)),
             LineFormat::Otlp => {
-                for spans in spans.chunks(LINE_SPANS_MAX) {
-                    let spans = spans.iter().map(AsRef::as_ref);
-                    otlp::encode(otlp::Format::Json, spans, &mut self.lines);
-                    self.lines.push(b'\n');
-                }
+                spans.chunks(LINE_SPANS_MAX).for_each(|spans| self.write_otlp(spans));
             }
+        }
+    }
+
+    /// Writes a line, or two halves of it when it gets too long.
+    fn write_otlp(&mut self, spans: &[StoredSpan]) {
+        let start = self.lines.len();
+        otlp::encode(otlp::Format::Json, spans.iter().map(AsRef::as_ref), &mut self.lines);
+        if self.lines.len() - start > LINE_LEN_MAX && spans.len() > 1 {
+            self.lines.truncate(start);
+            let (first, second) = spans.split_at(spans.len() / 2);
+            self.write_otlp(first);
+            self.write_otlp(second);
+        } else {
+            self.lines.push(b'\n');
         }
     }
 
@@ -63,9 +73,9 @@ impl LinesExport {
         self.lines.len()
     }
 
-    /// Takes what was written since the last time, and how many spans that are.
-    pub(crate) fn take(&mut self) -> (Vec<u8>, u64) {
-        (std::mem::take(&mut self.lines), std::mem::take(&mut self.span_count))
+    /// Takes what was written since the last time.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.lines)
     }
 }
 
@@ -83,9 +93,7 @@ mod tests {
     fn written(format: LineFormat, spans: &[StoredSpan]) -> String {
         let mut export = LinesExport::new(format);
         export.write(spans);
-        let (lines, span_count) = export.take();
-        assert_eq!((span_count, export.len()), (spans.len() as u64, 0));
-        String::from_utf8(lines).unwrap()
+        String::from_utf8(export.take()).unwrap()
     }
 
     #[test]
@@ -97,8 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_otlp_has_a_limit_of_spans() {
+    fn a_line_of_otlp_has_limits_of_spans_and_of_bytes() {
         let lines = written(LineFormat::Otlp, &spans(1_001));
         assert_eq!(lines.lines().count(), 2);
+
+        let mut long = spans(3);
+        for span in &mut long {
+            Arc::make_mut(span).name = "n".repeat(LINE_LEN_MAX / 3 * 2).into();
+        }
+        let lines = written(LineFormat::Otlp, &long);
+        assert_eq!(lines.lines().count(), 3);
+        assert!(lines.lines().all(|line| line.len() < LINE_LEN_MAX));
     }
 }

@@ -5,9 +5,10 @@
 
 mod lines;
 #[cfg(feature = "parquet")]
-#[cfg_attr(not(test), expect(dead_code, reason = "no command of this version writes it yet"))]
 mod parquet;
 mod selection;
 
 pub(crate) use lines::{LineFormat, LinesExport};
+#[cfg(feature = "parquet")]
+pub(crate) use parquet::ParquetExport;
 pub(crate) use selection::Selection;

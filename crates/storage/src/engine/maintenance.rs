@@ -3,18 +3,19 @@
 //!
 //! One flush and one other job are under way at most, so that memory never waits behind a merge.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Engine;
+use super::doomed::Doomed;
 use super::shared::Shared;
 use crate::head::{FlushPlan, FlushPolicy};
 use crate::maintenance::{
     Done, Job, JobDone, JobError, MergeLimits, Purge, Task, Usage, next_merge,
 };
 use crate::manifest::{CatalogError, Manifest, ManifestChange, Tombstone};
+use crate::store::ChangeFailed;
 use crate::tenant::Tenant;
 
 /// How long a flush waits for traces to settle before it looks again.
@@ -42,9 +43,7 @@ pub(super) struct Upkeep {
     flush_due_ns: Option<u64>,
     /// When retention is looked at again, if there is a reason to.
     retention_due_ns: Option<u64>,
-    /// Segments that no longer count, by the view that was the last to show them. Their files go
-    /// when nobody looks at such a view any more.
-    doomed: VecDeque<(Arc<Manifest>, Vec<String>)>,
+    doomed: Doomed,
     appended_spans: u64,
     /// When the engine was last asked for a job.
     last_look_ns: u64,
@@ -76,14 +75,15 @@ impl<T> Engine<T> {
     pub fn upkeep_due_ns(&self) -> Option<u64> {
         let upkeep = &self.upkeep;
         let flush = upkeep.flush_due_ns.filter(|_| !upkeep.is_flushing);
+        let flush = flush.map(|due_ns| due_ns.max(upkeep.flush_pause_ns));
         let merge =
             (upkeep.is_merge_wanted && !upkeep.is_compacting).then_some(upkeep.merge_pause_ns);
-        let doomed = (!upkeep.doomed.is_empty()).then_some(0);
+        let is_object_doomed = upkeep.doomed.is_waiting();
         let retention = upkeep.retention_due_ns;
         let due_ns = [flush, merge, retention].into_iter().flatten().min();
         // Views are let go of by readers, who tell nobody: the files wait for the next occasion,
         // or a short while.
-        due_ns.or(doomed.map(|_| upkeep.last_look_ns + RETRY_AFTER_NS))
+        due_ns.or_else(|| is_object_doomed.then_some(upkeep.last_look_ns + RETRY_AFTER_NS))
     }
 
     /// Lets go of what was kept long enough, and returns a job that is worth beginning now, if
@@ -140,10 +140,32 @@ impl<T> Engine<T> {
         Ok(())
     }
 
+    /// Keeps a trace whatever the retention, see [`crate::EmbeddedStore::pin_trace`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when the trace can't be read or the copy can't be written.
+    pub fn pin_trace(&mut self, tenant: &Tenant, low: u64) -> Result<usize, ChangeFailed> {
+        let (span_count, change) = self.shared.pin_trace(tenant, low)?;
+        self.adopt(&change);
+        Ok(span_count)
+    }
+
+    /// Leaves a trace to the retention again. Returns whether it was pinned.
+    ///
+    /// # Errors
+    ///
+    /// Fails when that can't be made durable.
+    pub fn unpin_trace(&mut self, tenant: &Tenant, low: u64) -> Result<bool, ChangeFailed> {
+        let change = self.shared.unpin_trace(tenant, low)?;
+        self.adopt(&change);
+        Ok(!change.remove.is_empty())
+    }
+
     /// Shows readers a change that somebody else made to the catalog.
     pub fn adopt(&mut self, change: &ManifestChange) {
         let before = self.shared.show(change);
-        self.doom(before, &change.remove);
+        self.doom(&before, &change.remove);
     }
 
     fn next_flush(&mut self, now_ns: u64) -> Option<Job> {
@@ -155,6 +177,11 @@ impl<T> Engine<T> {
                 let flush_due_ns = now_ns.saturating_add(self.shared.options.flush_age_max_ns);
                 upkeep.flush_due_ns.get_or_insert(flush_due_ns);
             }
+        }
+        if self.shared.head.span_count() == 0 {
+            // There may have been something that was deleted since.
+            (upkeep.is_flush_wanted, upkeep.flush_due_ns) = (false, None);
+            return None;
         }
         if upkeep.is_flushing || now_ns < upkeep.flush_pause_ns {
             return None;
@@ -185,8 +212,8 @@ impl<T> Engine<T> {
     fn flush_policy(&self, now_ns: u64) -> Option<FlushPolicy> {
         let options = &self.shared.options;
         let (used, limit) = (options.head.used(), options.head.limit());
-        let mut policy = FlushPolicy::default();
-        policy.is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let policy = FlushPolicy { is_forced, ..FlushPolicy::default() };
         let is_log_long = self.log.files_len() > options.log_len_max;
         let is_due = self.upkeep.flush_due_ns.is_some_and(|due_ns| due_ns <= now_ns);
         let is_wanted = policy.is_forced || used >= limit / 2 || is_log_long || is_due;
@@ -214,7 +241,7 @@ impl<T> Engine<T> {
         let span_count = plan.span_count() as u64;
         let mut before = None;
         shared.head.finish_flush(plan, || before = Some(shared.show(&done.change)));
-        drop(before);
+        before.inspect(|before| self.doom(before, &done.change.remove));
         let mut told = shared.told();
         told.flushes += 1;
         told.flushed_spans += span_count;
@@ -270,7 +297,8 @@ impl<T> Engine<T> {
             Ok(segment_id) => {
                 upkeep.is_compacting = true;
                 let compact = merge.map(|merge| Task::Compact { merge, segment_id });
-                let task = compact.or(purge.map(|purge| Task::Purge { purge, segment_id }))?;
+                let task =
+                    compact.or_else(|| purge.map(|purge| Task::Purge { purge, segment_id }))?;
                 Some(self.job(task))
             }
             Err(error) => {
@@ -309,7 +337,7 @@ impl<T> Engine<T> {
     }
 
     fn job(&self, task: Task) -> Job {
-        Job { workshop: Arc::clone(&self.shared.workshop), task }
+        Job { workshop: Arc::clone(&self.shared.workshop), view: self.shared.visible(), task }
     }
 
     fn tell_failure(&self, error: &JobError) {
@@ -353,24 +381,19 @@ impl<T> Engine<T> {
         Ok(())
     }
 
-    fn doom(&mut self, before: Arc<Manifest>, ids: &[u64]) {
+    fn doom(&mut self, before: &Arc<Manifest>, ids: &[u64]) {
         let entries = ids.iter().filter_map(|id| before.segment(*id));
         let paths: Vec<String> = entries.map(|entry| entry.path()).collect();
         ids.iter().for_each(|id| self.shared.workshop.cache.forget(*id));
-        if !paths.is_empty() {
-            self.upkeep.doomed.push_back((before, paths));
-        }
+        self.upkeep.doomed.push(before, paths);
     }
 
-    /// Removes the files of segments that nobody can be reading.
+    /// Removes the objects of segments that nobody can be reading.
     fn remove_doomed(&mut self) {
-        while self.upkeep.doomed.front().is_some_and(|(view, _)| Arc::strong_count(view) == 1) {
-            let Some((_, paths)) = self.upkeep.doomed.pop_front() else { return };
-            for path in paths {
-                // What stays behind is an orphan, which the next start removes.
-                if self.shared.workshop.cache.store().remove(&path).is_err() {
-                    self.shared.told().disk_failures += 1;
-                }
+        for path in self.upkeep.doomed.take() {
+            // What stays behind is an orphan, which the next start removes.
+            if self.shared.workshop.cache.store().remove(&path).is_err() {
+                self.shared.told().disk_failures += 1;
             }
         }
     }

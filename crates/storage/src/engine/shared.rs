@@ -1,12 +1,12 @@
 //! What readers and the engine share: the head, the segments that count, and the counters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-use spandrel_model::Span;
+use spandrel_model::{Span, SpanId};
 
 use super::disk_error;
 use crate::LogPosition;
@@ -14,13 +14,13 @@ use crate::budget::{OverBudget, Reservation};
 use crate::columns::Request;
 use crate::counters::Counter;
 use crate::head::{Head, HeadChunks, TraceRows};
-use crate::maintenance::Workshop;
-use crate::manifest::{Manifest, ManifestChange, SegmentEntry};
+use crate::maintenance::{Workshop, pin};
+use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::options::{Options, Progress, StoreStats};
 use crate::predicate::SpanFilter;
 use crate::reads::{Scan, Selected, decisive_first};
 use crate::store::{
-    AppendError, Batch, FoundTrace, NameRequest, ReadError, ScanRequest, StoredSpan,
+    AppendError, Batch, ChangeFailed, FoundTrace, NameRequest, ReadError, ScanRequest, StoredSpan,
 };
 use crate::tenant::Tenant;
 use crate::wal::record_len;
@@ -241,7 +241,7 @@ impl Shared {
             tombstones: visible.tombstones().len() as u64,
             footers_read,
             segments_evicted,
-            quarantined_segments: self.workshop.cache.quarantined(),
+            quarantined_segments: self.quarantined(),
             compacting_spans: (
                 self.workshop.compacted.0.load(Ordering::Relaxed),
                 self.workshop.compacted.1.load(Ordering::Relaxed),
@@ -253,6 +253,14 @@ impl Shared {
 
 /// Questions.
 impl Shared {
+    /// The segments that count and can't be read, each with the reason.
+    fn quarantined(&self) -> BTreeMap<u64, String> {
+        let mut quarantined = self.workshop.cache.quarantined();
+        let visible = self.visible();
+        quarantined.retain(|id, _| visible.segment(*id).is_some());
+        quarantined
+    }
+
     /// See [`crate::SpanStore::trace`].
     pub(crate) fn trace(
         &self,
@@ -264,14 +272,19 @@ impl Shared {
             .head
             .view(tenant, |head| (head.map(|head| head.trace_rows(trace_id_low)), self.visible()));
         let entries = entries_with(&visible, tenant, trace_id_low);
-        let mut spans: Vec<StoredSpan> = Vec::new();
+        let (mut spans, mut copies): (Vec<StoredSpan>, Vec<Span<'static>>) = Default::default();
         for found in self.workshop.cache.find_trace(entries, trace_id_low)? {
+            let is_pinned = |entry: &SegmentEntry| entry.class == SegmentClass::Pinned;
             match found.spans() {
-                Some(found) => spans.extend(found.into_iter().map(Arc::new)),
+                Some(found_spans) if visible.segment(found.segment_id).is_some_and(is_pinned) => {
+                    copies.extend(found_spans);
+                }
+                Some(found_spans) => spans.extend(found_spans.into_iter().map(Arc::new)),
                 None => self.workshop.cache.quarantine(found.segment_id, &"a row can't be read"),
             }
         }
         spans.extend(rows.map_or_else(Vec::new, TraceRows::into_spans));
+        add_copies(&mut spans, copies);
         Ok(spans)
     }
 
@@ -327,6 +340,31 @@ impl Shared {
         Ok(names.into_iter().collect())
     }
 
+    /// Copies a trace to a segment of its own; returns how many spans it has, and the change that
+    /// readers are to see.
+    pub(crate) fn pin_trace(
+        &self,
+        tenant: &Tenant,
+        trace_id_low: u64,
+    ) -> Result<(usize, ManifestChange), ChangeFailed> {
+        let spans = self.trace(tenant, trace_id_low).map_err(|error| ChangeFailed::new(&error))?;
+        if spans.is_empty() {
+            return Ok((0, ManifestChange::default()));
+        }
+        let change = pin::pin(&self.workshop, tenant, trace_id_low, &spans)
+            .map_err(|error| ChangeFailed::new(&error))?;
+        Ok((spans.len(), change))
+    }
+
+    /// Takes the copy of a trace away; returns the change that readers are to see.
+    pub(crate) fn unpin_trace(
+        &self,
+        tenant: &Tenant,
+        trace_id_low: u64,
+    ) -> Result<ManifestChange, ChangeFailed> {
+        pin::unpin(&self.workshop, tenant, trace_id_low).map_err(|error| ChangeFailed::new(&error))
+    }
+
     /// What answers leave out at the moment, if anything: the rest is right.
     pub(crate) fn missing(&self) -> Option<String> {
         if let Recovery::Replaying(progress) = &*self.recovery() {
@@ -335,11 +373,27 @@ impl Shared {
                 "the log is being replayed: {bytes_done} of {bytes} bytes are done"
             ));
         }
-        let quarantined = self.workshop.cache.quarantined();
+        let quarantined = self.quarantined();
         let (first, reason) = quarantined.first_key_value()?;
         let count = quarantined.len();
         Some(format!("{count} damaged segments are left out; {first:016x}: {reason}"))
     }
+}
+
+/// Adds those pinned copies whose originals are not there any more.
+fn add_copies(spans: &mut Vec<StoredSpan>, copies: Vec<Span<'static>>) {
+    if copies.is_empty() {
+        return;
+    }
+    let mut originals: HashMap<SpanId, Vec<StoredSpan>> = HashMap::new();
+    for span in &*spans {
+        originals.entry(span.span_id).or_default().push(Arc::clone(span));
+    }
+    let is_missing = |copy: &Span<'_>| {
+        let originals = originals.get(&copy.span_id).map_or(&[][..], Vec::as_slice);
+        originals.iter().all(|original| **original != *copy)
+    };
+    spans.extend(copies.into_iter().filter(is_missing).map(Arc::new));
 }
 
 /// The segments of a tenant in which a trace is not deleted.

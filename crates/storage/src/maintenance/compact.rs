@@ -177,10 +177,9 @@ impl Input {
     fn read(&self, workshop: &Workshop, group: u32) -> Result<Source, JobError> {
         let range = self.segment.segment.group_range(group);
         let bytes = read_one(workshop, &self.segment, self.segment.read(range))?;
-        let request = self.segment.entry.request();
         let segment = &self.segment.segment;
         let chunk: Result<Chunk, _> = workshop.cache.with_decoder(|decoder| {
-            segment.decode_group(group, &bytes, &self.dictionaries, decoder, request)
+            segment.decode_group(group, &bytes, &self.dictionaries, decoder)
         });
         match chunk {
             Ok(chunk) => Ok(Source::new(Arc::new(chunk))),

@@ -1,12 +1,13 @@
 //! A piece of maintenance that is under way: it runs on any thread, and changes nothing that the
 //! engine sees before it is finished there.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::head::FlushPlan;
-use crate::manifest::{Catalog, CatalogError, ManifestChange, SegmentEntry};
+use crate::manifest::{Catalog, CatalogError, Manifest, ManifestChange, SegmentEntry};
 use crate::reads::SegmentCache;
 use crate::segment::search::SearchObserver;
 use crate::segment::{SegmentWriter, WriteError, WriterOptions};
@@ -34,14 +35,14 @@ pub(crate) struct Workshop {
 }
 
 /// A job that waits for a thread.
-#[derive(Debug)]
 pub struct Job {
     pub(crate) workshop: Arc<Workshop>,
+    /// The view that it was planned on: while it is held, the segments in it can be read.
+    pub(crate) view: Arc<Manifest>,
     pub(crate) task: Task,
 }
 
 /// What a job does.
-#[derive(Debug)]
 pub(crate) enum Task {
     /// Writes settled traces of the head to a segment of this number.
     Flush { plan: Box<FlushPlan>, segment_id: u64 },
@@ -52,7 +53,6 @@ pub(crate) enum Task {
 }
 
 /// A job that ran, for the engine to finish.
-#[derive(Debug)]
 pub struct JobDone {
     pub(crate) task: Task,
     pub(crate) outcome: Result<Done, JobError>,
@@ -103,6 +103,7 @@ impl Job {
         // leaves an unfinished object behind, and its plan is given back.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.do_it()));
         let outcome = outcome.unwrap_or(Err(JobError::Panicked));
+        drop(self.view);
         JobDone { task: self.task, outcome }
     }
 
@@ -121,6 +122,31 @@ impl Job {
     #[must_use]
     pub fn is_flush(&self) -> bool {
         matches!(self.task, Task::Flush { .. })
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The spans of a flush are no help to whoever reads this.
+        let (name, segment_id) = match self {
+            Self::Flush { segment_id, .. } => ("Flush", segment_id),
+            Self::Compact { segment_id, .. } => ("Compact", segment_id),
+            Self::Purge { segment_id, .. } => ("Purge", segment_id),
+        };
+        f.debug_struct(name).field("segment_id", segment_id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("task", &self.task).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for JobDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { task, outcome } = self;
+        f.debug_struct("JobDone").field("task", task).field("outcome", outcome).finish()
     }
 }
 

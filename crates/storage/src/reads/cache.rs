@@ -34,6 +34,9 @@ pub(crate) struct OpenSegment {
     held: Mutex<Option<Reservation>>,
 }
 
+/// A segment, and what its codes stand for.
+pub(crate) type WithDictionaries = (Arc<OpenSegment>, Arc<Dictionaries>);
+
 /// The segments that are open, as many as an account pays for.
 pub(crate) struct SegmentCache {
     store: Arc<dyn SegmentStore>,
@@ -218,7 +221,7 @@ impl SegmentCache {
     pub(crate) fn with_dictionaries(
         &self,
         segments: Vec<Arc<OpenSegment>>,
-    ) -> Result<Vec<(Arc<OpenSegment>, Arc<Dictionaries>)>, ReadError> {
+    ) -> Result<Vec<WithDictionaries>, ReadError> {
         let missing: Vec<_> =
             segments.iter().filter(|segment| segment.dictionaries.get().is_none()).collect();
         let reads = missing.iter().map(|segment| segment.dictionaries_read()).collect();

@@ -19,7 +19,7 @@ use crate::search::{
     push_candidates,
 };
 use crate::segment::search::{FILTER_PART, FaultPlan, GroupFilter, Probes};
-use crate::segment::{GroupColumns, Projection, SegmentDecoder};
+use crate::segment::{GroupColumns, GroupRead, Projection, SegmentDecoder};
 use crate::segment_store::read_ranges_blocking;
 use crate::store::{ReadError, ScanRequest};
 
@@ -422,12 +422,13 @@ impl Searcher {
             Fetched::Nothing => Ok(None),
             Fetched::Faults(selection, parts) => {
                 let traces = Projection { columns: Projection::TRACES, ..Projection::default() };
-                segment.decode_columns(group, &traces, &parts, dictionaries, decoder, columns)?;
+                let read = GroupRead { group, wanted: &traces, stretches: &parts };
+                segment.decode_columns(read, dictionaries, decoder, columns)?;
                 Ok(Some(vec![selection]))
             }
             Fetched::Columns(parts) => {
-                let wanted = &self.projection;
-                segment.decode_columns(group, wanted, &parts, dictionaries, decoder, columns)?;
+                let read = GroupRead { group, wanted: &self.projection, stretches: &parts };
+                segment.decode_columns(read, dictionaries, decoder, columns)?;
                 let shapes = &dictionaries.shapes;
                 let select = |plan: &Plan| plan.select_in_group(columns, shapes);
                 Ok(Some(self.plans.iter().map(select).collect()))

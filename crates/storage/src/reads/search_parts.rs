@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cache::{OpenSegment, SegmentCache, Trouble, disk};
+use super::cache::{OpenSegment, SegmentCache, Trouble, WithDictionaries, disk};
 use crate::encoding::{Damaged, Decoder};
 use crate::segment::Dictionaries;
 use crate::segment::search::{
@@ -60,7 +60,7 @@ impl SegmentCache {
                 Err(Trouble::Disk(error)) => return Err(disk(&error)),
             }
         }
-        let with = |(open, dictionaries): (Arc<OpenSegment>, Arc<Dictionaries>)| {
+        let with = |(open, dictionaries): WithDictionaries| {
             let parts = Arc::clone(open.search_parts()?);
             Some(Searchable { open, dictionaries, parts })
         };
@@ -88,14 +88,13 @@ fn parse(
     let summary = segment.check_section(SUMMARY_SECTION, summary)?;
     let faults = segment.check_section(FAULTS_SECTION, faults)?;
     let names = segment.check_section(NAMES_SECTION, names)?;
-    let row_counts: Vec<u32> =
-        (0..group_count).map(|group| segment.group(group).row_count).collect();
+    let row_counts = (0..group_count as usize).map(|group| segment.group(group as u32).row_count);
     let texts = (&*dictionaries.services, &*dictionaries.names);
     let damaged = |damaged: Damaged| Trouble::Damaged(format!("{}: {damaged}", open.path));
     Ok(SearchParts {
         summary: SearchSummary::parse(summary, group_count as usize, &mut decoder)
             .map_err(damaged)?,
-        faults: Faults::parse(faults, row_counts.into_iter(), &mut decoder).map_err(damaged)?,
+        faults: Faults::parse(faults, row_counts, &mut decoder).map_err(damaged)?,
         names: NameSets::parse(names, texts, &mut decoder).map_err(damaged)?,
     })
 }

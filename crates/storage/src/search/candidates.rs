@@ -21,6 +21,7 @@ impl StartRange {
     }
 
     /// Whether a span of this start is inside.
+    #[cfg(test)]
     pub(crate) fn contains(self, start_ns: Option<u64>) -> bool {
         match start_ns {
             Some(start_ns) => self.may_touch(Some((start_ns, start_ns)), false),

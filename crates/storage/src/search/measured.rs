@@ -3,6 +3,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use criterion::Criterion;
 use spandrel_corpus::Corpus;
@@ -20,6 +21,11 @@ use crate::segment::tests::{self as segments, Opened};
 use crate::segment::{GROUP_ROW_COUNT_MAX, GroupColumns, Projection, SectionId, WriterOptions};
 
 const SEGMENT_SPAN_COUNT: usize = 1_000_000;
+
+fn criterion() -> Criterion {
+    let second = Duration::from_secs(1);
+    Criterion::default().sample_size(10).warm_up_time(second / 2).measurement_time(second)
+}
 
 /// The lab's spans as they are sent, in chunks.
 fn chunks(spans: &mut impl Iterator<Item = Span<'static>>, count: usize) -> Vec<Arc<Chunk>> {
@@ -155,7 +161,8 @@ impl Loaded<'_> {
         let ranges = segment.part_ranges(group, wanted);
         let read: Vec<_> =
             ranges.iter().map(|range| &bytes[range.offset as usize..][..range.len]).collect();
-        segment.decode_columns(group, wanted, &read, dictionaries, decoder, into).unwrap();
+        let read = crate::segment::GroupRead { group, wanted, stretches: &read };
+        segment.decode_columns(read, dictionaries, decoder, into).unwrap();
     }
 }
 
@@ -167,7 +174,7 @@ fn rows_of_one_group() {
     let chunk = Arc::clone(&chunks[0]);
     let written = write(chunks);
     let mut loaded = load(&written);
-    let mut criterion = Criterion::default().sample_size(20);
+    let mut criterion = criterion();
     let mut columns = GroupColumns::default();
     loaded.decode(0, &Projection::all(), &mut columns);
     println!("{} rows in the chunk, {} in the group", chunk.len(), columns.row_count);
@@ -224,7 +231,7 @@ fn five_segments() {
             (0..segment.group_count()).map(len).sum()
         })
     );
-    let mut criterion = Criterion::default().sample_size(10);
+    let mut criterion = criterion();
     let rare =
         |key: &str, text: &str| filter(vec![attribute(key, ValueTest::PrintsAs(text.to_owned()))]);
     let customer =
@@ -263,7 +270,7 @@ fn a_miss_over_a_thousand_segments() {
     };
     let written: Vec<_> = (0..1_000).map(|_| segment()).collect();
     let mut loaded: Vec<_> = written.iter().map(load).collect();
-    let mut criterion = Criterion::default().sample_size(20);
+    let mut criterion = criterion();
     for (key, text) in [
         ("app.customer", "nobody"),
         ("app.flag", "none"),

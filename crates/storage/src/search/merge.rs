@@ -14,6 +14,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
+#[cfg(test)]
 use std::ops::ControlFlow;
 
 /// A trace, or a part of one, that may answer.
@@ -140,6 +141,7 @@ impl Merge {
 }
 
 /// A chunk or a segment, as a scan sees it.
+#[cfg(test)]
 pub(crate) trait Source {
     /// Why a group can't be searched.
     type Error;
@@ -157,6 +159,7 @@ pub(crate) trait Source {
 /// # Errors
 ///
 /// Fails when a source does.
+#[cfg(test)]
 pub(crate) fn scan<S: Source>(
     sources: &mut [S],
     mut visit: impl FnMut(Candidate) -> ControlFlow<()>,

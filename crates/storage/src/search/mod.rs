@@ -24,7 +24,9 @@ mod merge_tests;
 pub(crate) mod tests;
 
 pub(crate) use candidates::{StartRange, Surroundings, push_candidates};
-pub(crate) use merge::{Candidate, GroupPlace, Merge, Source, Step, scan};
+pub(crate) use merge::{Candidate, GroupPlace, Merge, Step};
+#[cfg(test)]
+pub(crate) use merge::{Source, scan};
 pub(crate) use plan::Plan;
 pub(crate) use row_set::RowSet;
 pub(crate) use select::Selection;

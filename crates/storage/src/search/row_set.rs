@@ -1,7 +1,7 @@
 //! Sets of rows: one bit for each row of a chunk or a group.
 
 /// How many rows a word of the set has.
-const WORD_LEN: usize = u64::BITS as usize;
+pub(super) const WORD_LEN: usize = u64::BITS as usize;
 
 /// With no more rows than this left of a word's, they are tested one by one.
 const FEW: u32 = 12;
@@ -94,6 +94,14 @@ impl RowSet {
         }
     }
 
+    /// Replaces the bits of each 64 rows by what is made of them: `replace` is told the first of
+    /// the rows.
+    pub(crate) fn replace_blocks(&mut self, mut replace: impl FnMut(usize, u64) -> u64) {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            *word &= replace(index * WORD_LEN, *word);
+        }
+    }
+
     /// Keeps the rows whose value in a column passes a test, which is cheap: it may be done for
     /// rows that are not in the set. Rows beyond the column are taken out.
     pub(crate) fn retain_column<T: Copy>(&mut self, column: &[T], test: impl Fn(T) -> bool) {
@@ -118,6 +126,7 @@ impl RowSet {
         words.for_each(|word| *word = 0);
     }
 
+    #[cfg(test)]
     /// Keeps the rows that are in another set too.
     pub(crate) fn intersect(&mut self, other: &Self) {
         let others = other.words.iter().copied().chain(std::iter::repeat(0));

@@ -1,7 +1,7 @@
 //! Tests on attributes, in both forms that columns have: lists of words a row, and dense columns.
 
 use super::plan::{KeyTest, KeyValues, ValueRowTest};
-use super::row_set::RowSet;
+use super::row_set::{RowSet, WORD_LEN};
 use super::select::{RowColumns, retain_codes};
 use super::value_test::CodeTest;
 use crate::columns::{Chunk, Shapes, TextHeap};
@@ -91,6 +91,9 @@ impl<'c> InList<'c> {
     }
 }
 
+/// Stands for a resource that no test lets pass.
+const NO_RESOURCE: u32 = u32::MAX;
+
 /// With fewer rows than this share of all left, values are tested one by one as rows need them.
 const FEW_ROWS_SHARE: usize = 16;
 
@@ -112,15 +115,57 @@ fn retain_in_columns(
         return true;
     }
     let codes: Vec<_> = test.keys.iter().map(|key| key.key).collect();
-    let mut last_values = LastValues::new(&columns.shape[..columns.row_count], shapes, &codes);
+    let shape_of_rows = &columns.shape[..columns.row_count];
+    let otherwise = |row: usize| {
+        test.otherwise.holds(columns.resource.get(row).copied().unwrap_or(NO_RESOURCE))
+    };
+    if let [key] = &keys[..]
+        && test.otherwise == CodeTest::Never
+    {
+        return retain_by_key(key, shape_of_rows, &ShapesOfKeys::new(shapes, &codes), rows);
+    }
+    let mut last_values = LastValues::new(shape_of_rows, shapes, &codes);
     let mut is_exact = true;
     rows.retain(|row| match last_values.of_row(row) {
-        None => test.otherwise.holds(columns.resource.get(row).copied().unwrap_or(0)),
+        None => otherwise(row),
         Some((key, place)) => {
             let holds = keys[key].holds(place);
             is_exact &= holds.is_some();
             holds.unwrap_or(true)
         }
+    });
+    is_exact
+}
+
+/// Takes out the rows that have no passing value under the only key there is. Where few values
+/// pass, most rows are gone by in blocks.
+fn retain_by_key(
+    key: &InColumn<'_>,
+    shape_of_rows: &[u32],
+    shapes: &ShapesOfKeys,
+    rows: &mut RowSet,
+) -> bool {
+    let mut passed = 0;
+    let mut is_exact = true;
+    rows.replace_blocks(|first, wanted| {
+        let block = &shape_of_rows[first..(first + WORD_LEN).min(shape_of_rows.len())];
+        let start = passed;
+        passed += block.iter().map(|shape| shapes.count_of_first(*shape)).sum::<usize>();
+        if wanted == 0 || !key.may_hold(start, passed) {
+            return 0;
+        }
+        let mut place = start;
+        let mut kept = 0;
+        for (bit, shape) in block.iter().enumerate() {
+            let count = shapes.count_of_first(*shape);
+            if count > 0 && wanted >> bit & 1 != 0 {
+                let holds = key.holds(place + count - 1);
+                is_exact &= holds.is_some();
+                kept |= u64::from(holds.unwrap_or(true)) << bit;
+            }
+            place += count;
+        }
+        kept
     });
     is_exact
 }
@@ -190,6 +235,12 @@ impl ShapesOfKeys {
         passed.iter_mut().zip(counts).for_each(|(passed, count)| *passed += *count as usize);
     }
 
+    /// How many values of the first key a list of the shape has.
+    #[inline]
+    fn count_of_first(&self, shape: u32) -> usize {
+        self.counts.get(shape as usize * self.key_count).copied().unwrap_or(0) as usize
+    }
+
     #[inline]
     fn pick(&self, shape: u32) -> Option<Pick> {
         self.picks.get(shape as usize).copied().flatten()
@@ -248,6 +299,15 @@ impl<'c> InColumn<'c> {
 
     fn is_never(&self) -> bool {
         matches!(self, Self::Known(false))
+    }
+
+    /// Whether one of the values from a place to before another may pass.
+    fn may_hold(&self, from: usize, before: usize) -> bool {
+        match self {
+            Self::Known(holds) => *holds,
+            Self::Tested(passing) => passing.first_from(from).is_some_and(|place| place < before),
+            Self::Untested(..) | Self::Unread => before > from,
+        }
     }
 
     /// Whether the nth value passes; `None` when nobody knows.

@@ -1,6 +1,7 @@
 //! A group of columns to a chunk: values that stand dense become lists of rows again.
 
 use std::ops::Range;
+use std::slice;
 use std::sync::Arc;
 
 use super::group::{GroupColumns, KeyColumn, ValueForm};
@@ -36,8 +37,7 @@ impl GroupColumns {
             ..Chunk::default()
         };
         chunk.rows = self.chunk_rows(rows.clone());
-        let mut lists = ListMaker::new(self, dictionaries);
-        lists.skip_rows(rows.start);
+        let mut lists = ListMaker::new(self, dictionaries, rows.start);
         lists.make(rows, &mut chunk);
         lists.finish(&mut chunk);
         chunk
@@ -85,47 +85,68 @@ impl GroupColumns {
 struct ListMaker<'g> {
     group: &'g GroupColumns,
     dictionaries: &'g Dictionaries,
-    /// The next value of each key.
-    next: Vec<u32>,
-    /// The first value of each key that went into the chunk.
-    first: Vec<u32>,
+    /// What is left of the values of each key.
+    left: Vec<Values<'g>>,
     /// The chunk's place of each key, and of each shape.
     columns: Vec<u32>,
     shapes: Vec<u32>,
-    /// The keys of the chunk, by their place.
-    keys: Vec<u32>,
+    /// The keys of the chunk by their place, each with the first of its values there.
+    keys: Vec<(u32, u32)>,
     local: Shapes,
 }
 
+/// Values of one key that were not dealt out yet.
+#[derive(Clone, Debug)]
+enum Values<'g> {
+    Empty,
+    Numbers(slice::Iter<'g, u64>),
+    Codes(slice::Iter<'g, u32>),
+    /// The place of the next text, and that of the chunk's first.
+    Texts(u32, u32),
+}
+
+impl<'g> Values<'g> {
+    /// The values of a column from a place on.
+    fn of(column: &'g KeyColumn, first: u32) -> Self {
+        let from = first as usize;
+        match column.form {
+            ValueForm::Absent | ValueForm::Empty => Self::Empty,
+            ValueForm::Numbers => Self::Numbers(column.numbers[from..].iter()),
+            ValueForm::Codes => Self::Codes(column.codes[from..].iter()),
+            ValueForm::Texts => Self::Texts(first, first),
+        }
+    }
+
+    /// The word of the next value.
+    #[inline]
+    fn next(&mut self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Numbers(left) => left.next().copied().unwrap_or_default(),
+            Self::Codes(left) => left.next().copied().unwrap_or_default().into(),
+            Self::Texts(next, first) => {
+                *next += 1;
+                (*next - 1 - *first).into()
+            }
+        }
+    }
+}
+
 impl<'g> ListMaker<'g> {
-    fn new(group: &'g GroupColumns, dictionaries: &'g Dictionaries) -> Self {
-        let key_count = dictionaries.keys.len();
+    /// Makes one that deals from a row on.
+    fn new(group: &'g GroupColumns, dictionaries: &'g Dictionaries, row: usize) -> Self {
+        let first = values_before(group, &dictionaries.shapes, row);
+        let first_of = |key: usize| first.get(key).copied().unwrap_or(0);
+        let columns = group.values.iter().enumerate();
         Self {
             group,
             dictionaries,
-            next: vec![0; key_count],
-            first: vec![0; key_count],
-            columns: vec![UNKNOWN; key_count],
+            left: columns.map(|(key, column)| Values::of(column, first_of(key))).collect(),
+            columns: vec![UNKNOWN; dictionaries.keys.len()],
             shapes: vec![UNKNOWN; dictionaries.shapes.len()],
             keys: Vec::new(),
             local: Shapes::default(),
         }
-    }
-
-    /// Goes past the values of the rows before.
-    fn skip_rows(&mut self, row_count: usize) {
-        let Some(last) = row_count.checked_sub(1) else { return };
-        let group = self.group;
-        let events = ..group.events_end[last] as usize;
-        let links = ..group.links_end[last] as usize;
-        let of_events = group.events.shape.get(events).unwrap_or_default();
-        let of_links = group.links.shape.get(links).unwrap_or_default();
-        for shape in group.shape[..row_count].iter().chain(of_events).chain(of_links) {
-            for key in self.dictionaries.shapes.get(*shape) {
-                self.next[*key as usize] += 1;
-            }
-        }
-        self.first.clone_from(&self.next);
     }
 
     fn make(&mut self, rows: Range<usize>, chunk: &mut Chunk) {
@@ -166,18 +187,15 @@ impl<'g> ListMaker<'g> {
     /// Appends the list that is next, and returns the chunk's place of its shape.
     #[inline]
     fn list(&mut self, shape: u32, lists: &mut Lists) -> u32 {
-        let group = self.group;
-        for key in self.dictionaries.shapes.get(shape) {
-            let key = *key as usize;
-            let next = self.next[key];
-            self.next[key] = next + 1;
-            lists.words.push(word(&group.values[key], next, self.first[key]));
-        }
-        lists.ends.push(lists.words.len() as u32);
-        match self.shapes[shape as usize] {
+        let place = match self.shapes[shape as usize] {
             UNKNOWN => self.add_shape(shape),
             known => known,
-        }
+        };
+        let left = &mut self.left;
+        let keys = self.dictionaries.shapes.get(shape);
+        lists.words.extend(keys.iter().map(|key| left[*key as usize].next()));
+        lists.ends.push(lists.words.len() as u32);
+        place
     }
 
     #[cold]
@@ -187,7 +205,11 @@ impl<'g> ListMaker<'g> {
             let column = &mut self.columns[*key as usize];
             if *column == UNKNOWN {
                 *column = self.keys.len() as u32;
-                self.keys.push(*key);
+                let first = match self.left[*key as usize] {
+                    Values::Texts(first, _) => first,
+                    _ => 0,
+                };
+                self.keys.push((*key, first));
             }
             columns.push(*column);
         }
@@ -197,35 +219,36 @@ impl<'g> ListMaker<'g> {
     }
 
     fn finish(self, chunk: &mut Chunk) {
-        let Self { group, dictionaries, next, first, keys, local, .. } = self;
+        let Self { group, dictionaries, left, keys, local, .. } = self;
         chunk.shapes = local;
-        chunk.columns = keys
-            .iter()
-            .map(|key| {
-                let key = *key as usize;
-                let texts = match group.values[key].form {
-                    ValueForm::Codes => dictionaries.values[key]
-                        .as_ref()
-                        .map(|texts| Texts::Shared(Arc::clone(texts))),
-                    ValueForm::Texts => {
-                        let places = first[key] as usize..next[key] as usize;
-                        Some(Texts::Own(group.values[key].texts.slice(places)))
-                    }
-                    _ => None,
-                };
-                Column { key: dictionaries.keys[key].clone(), texts: texts.unwrap_or_default() }
-            })
-            .collect();
+        let column = |(key, first): (u32, u32)| {
+            let key = key as usize;
+            let texts = match (group.values[key].form, &left[key]) {
+                (ValueForm::Codes, _) => {
+                    dictionaries.values[key].as_ref().map(|texts| Texts::Shared(Arc::clone(texts)))
+                }
+                (ValueForm::Texts, Values::Texts(next, _)) => {
+                    let places = first as usize..*next as usize;
+                    Some(Texts::Own(group.values[key].texts.slice(places)))
+                }
+                _ => None,
+            };
+            Column { key: dictionaries.keys[key].clone(), texts: texts.unwrap_or_default() }
+        };
+        chunk.columns = keys.into_iter().map(column).collect();
     }
 }
 
-/// The word of the value at a place, in a chunk whose own texts begin with those at `first`.
-#[inline]
-fn word(column: &KeyColumn, place: u32, first: u32) -> u64 {
-    match column.form {
-        ValueForm::Numbers => column.numbers[place as usize],
-        ValueForm::Codes => column.codes[place as usize].into(),
-        ValueForm::Texts => (place - first).into(),
-        ValueForm::Empty | ValueForm::Absent => 0,
+/// How many values each key has in the rows before one; empty where there are none.
+fn values_before(group: &GroupColumns, shapes: &Shapes, row: usize) -> Vec<u32> {
+    let Some(last) = row.checked_sub(1) else { return Vec::new() };
+    let mut counts = vec![0; group.values.len()];
+    let of_events = &group.events.shape[..group.events_end[last] as usize];
+    let of_links = &group.links.shape[..group.links_end[last] as usize];
+    for shape in group.shape[..row].iter().chain(of_events).chain(of_links) {
+        for key in shapes.get(*shape) {
+            counts[*key as usize] += 1;
+        }
     }
+    counts
 }

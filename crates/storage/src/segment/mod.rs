@@ -35,7 +35,7 @@ pub(crate) use group::{EventColumns, GroupColumns, KeyColumn, LinkColumns, NO_RO
 pub(crate) use limits::GROUP_ROW_COUNT_MAX;
 pub(crate) use observer::{GroupObserver, GroupParts, ScanPartId, SectionId, SegmentTexts};
 pub(crate) use projection::Projection;
-pub(crate) use reader::{ByteRange, Dictionaries, GroupEntry, Segment};
+pub(crate) use reader::{ByteRange, Dictionaries, GroupEntry, GroupRead, Segment};
 pub(crate) use source::Source;
 pub(crate) use trace_table::{CONTINUES, HAS_START, MIXED_HIGH, SUPERSEDES, TraceTable};
 pub(crate) use verify::{Verified, VerifyError, verify};

@@ -59,6 +59,17 @@ pub(crate) struct GroupEntry {
     pub(crate) continues: bool,
 }
 
+/// Parts of a group that were read.
+#[derive(Debug)]
+pub(crate) struct GroupRead<'r, B> {
+    /// The group.
+    pub(crate) group: u32,
+    /// The columns that the parts were read for.
+    pub(crate) wanted: &'r Projection,
+    /// What was read of the ranges of [`Segment::part_ranges`], in the same order.
+    pub(crate) stretches: &'r [B],
+}
+
 /// What the codes of a segment stand for, as far as it was loaded. Chunks and scans share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Dictionaries {
@@ -271,7 +282,7 @@ impl Segment {
         into: &mut TraceTable,
     ) -> Result<(), SegmentError> {
         let fetched = Fetched::new([(self.trace_table_range(group).offset, bytes)]);
-        decoder.trace_table(&self.group_at(group), &fetched, usize::MAX, into)
+        decoder.trace_table(&self.group_at(group, fetched), usize::MAX, into)
     }
 
     /// Where all parts of a group are.
@@ -298,29 +309,27 @@ impl Segment {
         ranges
     }
 
-    /// Reads some columns of a group, from what was read of the ranges that
-    /// [`Self::part_ranges`] told, in the same order. `into` is cleared first, and holds nothing
-    /// of use after an error.
+    /// Reads some columns of a group. `into` is cleared first, and holds nothing of use after an
+    /// error.
     ///
     /// # Errors
     ///
     /// Fails when a part is damaged.
     pub(crate) fn decode_columns<B: AsRef<[u8]>>(
         &self,
-        group: u32,
-        wanted: &Projection,
-        read: &[B],
+        read: GroupRead<'_, B>,
         dictionaries: &Dictionaries,
         decoder: &mut SegmentDecoder,
         into: &mut GroupColumns,
     ) -> Result<(), SegmentError> {
-        let ranges = self.part_ranges(group, wanted);
+        let ranges = self.part_ranges(read.group, read.wanted);
         let offsets = ranges.iter().map(|range| range.offset);
-        let fetched = Fetched::new(offsets.zip(read.iter().map(AsRef::as_ref)));
-        decoder.columns(&self.group_at(group), wanted, &fetched, dictionaries, into)
+        let fetched = Fetched::new(offsets.zip(read.stretches.iter().map(AsRef::as_ref)));
+        decoder.columns(&self.group_at(read.group, fetched), read.wanted, dictionaries, into)
     }
 
-    /// Reads a whole group. All rows have the one given request.
+    /// Reads a whole group, from what was read of [`Self::group_range`]. All rows have a request
+    /// that says nothing: its arrival is for whoever knows it to put in.
     ///
     /// # Errors
     ///
@@ -331,12 +340,11 @@ impl Segment {
         bytes: &[u8],
         dictionaries: &Dictionaries,
         decoder: &mut SegmentDecoder,
-        request: Request,
     ) -> Result<Chunk, SegmentError> {
         let mut columns = std::mem::take(&mut decoder.group);
-        let wanted = Projection::all();
-        let read = [bytes];
-        let done = self.decode_columns(group, &wanted, &read, dictionaries, decoder, &mut columns);
+        let read = GroupRead { group, wanted: &Projection::all(), stretches: &[bytes] };
+        let done = self.decode_columns(read, dictionaries, decoder, &mut columns);
+        let request = Request { arrival_ns: 0, log_file_id: 0, log_offset: 0 };
         let chunk = done.map(|()| columns.to_chunk(0..columns.row_count, dictionaries, request));
         decoder.group = columns;
         chunk
@@ -501,8 +509,9 @@ impl Segment {
         PartAt { name: &self.name, part: PartName::Section(id), offset }
     }
 
-    fn group_at(&self, group: u32) -> GroupAt<'_> {
+    fn group_at<'b>(&self, group: u32, fetched: Fetched<'b>) -> GroupAt<'_, 'b> {
         GroupAt {
+            fetched,
             name: &self.name,
             number: group,
             offset: self.group_offsets[group as usize],
@@ -512,12 +521,13 @@ impl Segment {
 }
 
 /// A group that is to be read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct GroupAt<'s> {
+#[derive(Debug)]
+pub(super) struct GroupAt<'s, 'b> {
     pub(super) name: &'s Arc<str>,
     pub(super) number: u32,
     pub(super) offset: u64,
     pub(super) directory: &'s directory::GroupDirectory,
+    pub(super) fetched: Fetched<'b>,
 }
 
 fn check_part<'b>(

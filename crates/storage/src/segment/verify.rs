@@ -11,7 +11,7 @@ use super::error::{Fault, PartAt, PartName, SegmentError};
 use super::group::GroupColumns;
 use super::observer::{ScanPartId, SectionId};
 use super::projection::Projection;
-use super::reader::{ByteRange, Dictionaries, Segment};
+use super::reader::{ByteRange, Dictionaries, GroupRead, Segment};
 use super::trace_table::CONTINUES;
 use super::writer::entry_of;
 use crate::columns::{Request, SpanReader};
@@ -108,7 +108,8 @@ impl Verifying<'_> {
             offset: range.offset,
         };
         let all = Projection::all();
-        segment.decode_columns(group, &all, &[bytes], dictionaries, decoder, columns)?;
+        let read = GroupRead { group, wanted: &all, stretches: &[bytes] };
+        segment.decode_columns(read, dictionaries, decoder, columns)?;
         // Parts that no column needs are there for a version to come, and have checksums too.
         segment.check_group(group, bytes)?;
         let entry = segment.group(group);

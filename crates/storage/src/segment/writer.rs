@@ -96,7 +96,7 @@ impl<'o> SegmentWriter<'o> {
             options,
             dictionaries: DictionaryWriter::new(options.seed),
             order: TraceOrder::new(options.seed),
-            group: Gatherer::default(),
+            group: Gatherer::new(options.group_row_count_max),
             encoder: GroupEncoder::default(),
             directory: Directory::default(),
             scan: Vec::new(),
@@ -152,13 +152,7 @@ impl<'o> SegmentWriter<'o> {
             if taken > 0 {
                 self.end_group()?;
             }
-            taken += self.group.push_trace(
-                &self.order,
-                taken,
-                row_count_max,
-                parts,
-                &mut self.dictionaries,
-            );
+            taken += self.group.push_trace(&self.order, taken, parts, &mut self.dictionaries);
             self.index.push((hash::trace_id(low), self.index.len() as u32));
             check_len("texts of a group", self.group.text_len, TEXT_LEN_MAX)?;
         }
@@ -234,7 +228,7 @@ impl<'o> SegmentWriter<'o> {
             parts: self.encoder.parts.clone(),
             scan: add_scan_parts(parts, &mut self.scan)?,
         });
-        self.dictionaries.settle();
+        self.dictionaries.settle(&columns.values);
         self.group.clear();
         Ok(())
     }

@@ -7,6 +7,7 @@ mod embedded;
 mod encoding;
 mod failing_calls;
 mod ledger;
+mod log_simulation;
 mod memory;
 mod quarantine;
 mod recycling;

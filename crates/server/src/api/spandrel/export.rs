@@ -78,7 +78,7 @@ fn write(
     let read = selection.for_each_trace(store, tenant, &mut |spans| {
         export.write(spans);
         if export.len() >= PIECE_LEN {
-            sent = writer.send(export.take().0);
+            sent = writer.send(export.take());
         }
         if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
@@ -88,5 +88,5 @@ fn write(
     if let (true, Some(missing)) = (was_whole, store.missing()) {
         return Err(io::Error::other(missing));
     }
-    writer.send(export.take().0)
+    writer.send(export.take())
 }

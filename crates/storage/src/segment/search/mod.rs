@@ -33,7 +33,7 @@ pub(crate) use summary::{GroupFilter, SearchSummary};
 use super::{ScanPartId, SectionId};
 
 /// The section of a [`SearchSummary`].
-pub(crate) const SUMMARY_SECTION: SectionId = SectionId(SectionId::OBSERVED_MIN + 0);
+pub(crate) const SUMMARY_SECTION: SectionId = SectionId(SectionId::OBSERVED_MIN);
 
 /// The section of [`Faults`].
 pub(crate) const FAULTS_SECTION: SectionId = SectionId(SectionId::OBSERVED_MIN + 1);

@@ -38,27 +38,28 @@ fn golden_span(number: u64) -> Span<'static> {
     span.parent_id = [None, SpanId::new(before), SpanId::new(number)][number as usize % 3];
     span.kind = KINDS[number as usize % 6];
     span.name = format!("GET /{}", number % 4).into();
-    span.start_ns = (number % 11 != 0).then_some(1_700_000_000_000_000_000 + number * 1_000);
-    span.duration_ns = (number % 13 != 0).then_some(random >> 40);
+    span.start_ns =
+        (!number.is_multiple_of(11)).then_some(1_700_000_000_000_000_000 + number * 1_000);
+    span.duration_ns = (!number.is_multiple_of(13)).then_some(random >> 40);
     span.resource = Arc::new(Resource {
-        service_name: (number % 5 != 0).then(|| format!("service-{}", number % 5)),
+        service_name: (!number.is_multiple_of(5)).then(|| format!("service-{}", number % 5)),
         attributes: vec![Attribute::new("host.name", format!("host-{}", number % 2))],
-        dropped_attributes: u32::from(number % 7 == 0),
+        dropped_attributes: u32::from(number.is_multiple_of(7)),
     });
-    span.scope = (number % 4 == 0).then(|| {
+    span.scope = number.is_multiple_of(4).then(|| {
         let (name, version) = ("library".to_owned(), "1.2".to_owned());
         Arc::new(Scope { name, version, attributes: Vec::new(), dropped_attributes: 0 })
     });
     let status = [StatusCode::Unset, StatusCode::Ok, StatusCode::Error];
     span.status.code = status[number as usize % 3];
     span.attributes = attributes(number, random);
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         let mut event = Event::new(span.start_ns.unwrap_or(7) + number, "exception");
         event.attributes.push(Attribute::new("exception.message", format!("no {number}")));
-        event.dropped_attributes = u32::from(number % 2 == 0);
+        event.dropped_attributes = u32::from(number.is_multiple_of(2));
         span.events = vec![event, Event::new(number, "")];
     }
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         rare_parts(&mut span, number);
     }
     span
@@ -70,7 +71,7 @@ fn attributes(number: u64, random: u64) -> Vec<Attribute<'static>> {
     let mut attributes = vec![
         Attribute::new("http.status_code", (200 + number % 300).cast_signed()),
         Attribute::new("id", format!("{random:016x}")),
-        Attribute::new("flag", number % 2 == 0),
+        Attribute::new("flag", number.is_multiple_of(2)),
         Attribute { key: "ratio".into(), value: Value::Double(number as f64 / 7.0) },
     ];
     match number % 4 {
@@ -97,7 +98,7 @@ fn rare_parts(span: &mut Span<'static>, number: u64) {
     });
     span.trace_state = "a=1".into();
     span.trace_flags = 1;
-    (span.is_shared, span.is_debug) = (true, number % 2 == 0);
+    (span.is_shared, span.is_debug) = (true, number.is_multiple_of(2));
     span.dropped.events = 9;
     span.status.message = "timeout".into();
     let address = Address {
@@ -106,7 +107,7 @@ fn rare_parts(span: &mut Span<'static>, number: u64) {
         port: NonZeroU16::new(9411),
     };
     span.local = address;
-    let service_name = (number % 2 == 0).then(|| "remote".into());
+    let service_name = number.is_multiple_of(2).then(|| "remote".into());
     span.remote = Some(Endpoint { service_name, address });
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use spandrel_model::Span;
 
 use super::{
-    Dictionaries, GroupObserver, Segment, SegmentDecoder, SegmentError, SegmentSummary,
+    Dictionaries, GroupObserver, GroupRead, Segment, SegmentDecoder, SegmentError, SegmentSummary,
     SegmentWriter, Source, WriteError, WriterOptions,
 };
 use crate::columns::{Chunk, ChunkBuilder, Marks, Request, SpanReader};
@@ -144,7 +144,7 @@ impl<'b> Opened<'b> {
     pub(crate) fn group(&mut self, group: u32) -> Result<Vec<Span<'static>>, SegmentError> {
         let bytes = self.bytes_at(self.segment.group_range(group));
         let Self { segment, dictionaries, decoder, .. } = self;
-        let chunk = segment.decode_group(group, bytes, dictionaries, decoder, REQUEST)?;
+        let chunk = segment.decode_group(group, bytes, dictionaries, decoder)?;
         Ok(spans_of(&chunk))
     }
 
@@ -168,7 +168,12 @@ impl<'b> Opened<'b> {
             let Self { segment, dictionaries, decoder, .. } = self;
             let mut columns = super::GroupColumns::default();
             let all = super::Projection::all();
-            segment.decode_columns(group, &all, &[bytes], dictionaries, decoder, &mut columns)?;
+            segment.decode_columns(
+                GroupRead { group, wanted: &all, stretches: &[bytes] },
+                dictionaries,
+                decoder,
+                &mut columns,
+            )?;
             let trace = (ordinal - first_trace) as usize;
             if columns.traces.low[trace] == low {
                 let chunk = columns.to_chunk(columns.rows_of(trace), dictionaries, REQUEST);
