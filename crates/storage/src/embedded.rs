@@ -166,9 +166,11 @@ impl EmbeddedStore {
     ///
     /// Fails when the trace can't be read or the copy can't be written.
     pub fn pin_trace(&self, tenant: &Tenant, trace_id_low: u64) -> Result<usize, ChangeFailed> {
-        let (span_count, change) = self.shared.pin_trace(tenant, trace_id_low)?;
-        self.ask(|reply| Message::Adopt(change, reply));
-        Ok(span_count)
+        let outcome = self.shared.pin_trace(tenant, trace_id_low);
+        let change = outcome.as_ref().map(|(_, change)| change.clone());
+        // After a failure too: the engine is to look what became of it.
+        self.ask(|reply| Message::Adopt(change.unwrap_or_default(), reply));
+        outcome.map(|(span_count, _)| span_count)
     }
 
     /// Leaves a trace to the retention again. Returns whether it was pinned.
@@ -177,10 +179,10 @@ impl EmbeddedStore {
     ///
     /// Fails when that can't be made durable.
     pub fn unpin_trace(&self, tenant: &Tenant, trace_id_low: u64) -> Result<bool, ChangeFailed> {
-        let change = self.shared.unpin_trace(tenant, trace_id_low)?;
-        let was_pinned = !change.remove.is_empty();
+        let outcome = self.shared.unpin_trace(tenant, trace_id_low);
+        let change = outcome.clone().unwrap_or_default();
         self.ask(|reply| Message::Adopt(change, reply));
-        Ok(was_pinned)
+        outcome.map(|change| !change.remove.is_empty())
     }
 
     /// Refuses what comes from now on, finishes what came before, makes it durable, and returns

@@ -5,6 +5,7 @@
 //! same events on the same disk leave the same bytes.
 
 mod doomed;
+mod doubts;
 mod maintenance;
 mod opening;
 mod shared;
@@ -12,12 +13,13 @@ mod shared;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::LogPosition;
 use crate::disk::DiskLock;
 use crate::options::{Durability, StoreStats};
-use crate::store::{AppendError, Batch, StoredSpan};
+use crate::store::{AppendError, Batch, FoundTrace, ScanRequest, StoredSpan};
 use crate::tenant::Tenant;
 use crate::wal::{Log, encode_record};
 
@@ -204,6 +206,26 @@ impl<T> Engine<T> {
         trace_id_low: u64,
     ) -> Result<Vec<StoredSpan>, crate::ReadError> {
         self.shared.trace(tenant, trace_id_low)
+    }
+
+    /// See [`crate::SpanStore::scan`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn scan(
+        &self,
+        tenant: &Tenant,
+        request: &ScanRequest,
+        visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
+    ) -> Result<(), crate::ReadError> {
+        self.shared.scan(tenant, request, visit)
+    }
+
+    /// See [`crate::SpanStore::missing`].
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        self.shared.missing()
     }
 
     /// Returns what the engine counts.

@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 
 use super::Engine;
 use super::doomed::Doomed;
+use super::doubts::Doubt;
 use super::shared::Shared;
+use crate::LogPosition;
 use crate::head::{FlushPlan, FlushPolicy};
 use crate::maintenance::{
     Done, Job, JobDone, JobError, MergeLimits, Purge, Task, Usage, next_merge,
@@ -19,7 +21,7 @@ use crate::store::ChangeFailed;
 use crate::tenant::Tenant;
 
 /// How long a flush waits for traces to settle before it looks again.
-const RETRY_AFTER_NS: u64 = 1_000_000_000;
+pub(super) const RETRY_AFTER_NS: u64 = 1_000_000_000;
 
 /// How long a failed job waits before it is tried again.
 const FAILURE_PAUSE_NS: u64 = 5_000_000_000;
@@ -35,7 +37,8 @@ pub(super) struct Upkeep {
     is_compacting: bool,
     /// Whether segments may have to be merged or rewritten.
     is_merge_wanted: bool,
-    is_flush_wanted: bool,
+    /// What arrived before this place in the log is to be flushed, settled or not.
+    flush_wanted_before: Option<LogPosition>,
     /// No flush or merge is begun before this, after one failed.
     flush_pause_ns: u64,
     merge_pause_ns: u64,
@@ -44,6 +47,9 @@ pub(super) struct Upkeep {
     /// When retention is looked at again, if there is a reason to.
     retention_due_ns: Option<u64>,
     doomed: Doomed,
+    /// Changes that may be in the manifest or not, and when that is looked at again.
+    pub(super) doubts: Vec<Doubt>,
+    pub(super) doubt_pause_ns: u64,
     appended_spans: u64,
     /// When the engine was last asked for a job.
     last_look_ns: u64,
@@ -64,7 +70,10 @@ impl Upkeep {
     }
 
     fn is_busy(&self) -> bool {
-        self.is_flushing || self.is_compacting || self.is_merge_wanted || self.is_flush_wanted
+        self.is_flushing
+            || self.is_compacting
+            || self.is_merge_wanted
+            || self.flush_wanted_before.is_some()
     }
 }
 
@@ -74,6 +83,9 @@ impl<T> Engine<T> {
     #[must_use]
     pub fn upkeep_due_ns(&self) -> Option<u64> {
         let upkeep = &self.upkeep;
+        if !upkeep.doubts.is_empty() || self.shared.has_doubts() {
+            return Some(upkeep.doubt_pause_ns);
+        }
         let flush = upkeep.flush_due_ns.filter(|_| !upkeep.is_flushing);
         let flush = flush.map(|due_ns| due_ns.max(upkeep.flush_pause_ns));
         let merge =
@@ -90,9 +102,14 @@ impl<T> Engine<T> {
     /// there is one. `now_ns` is in nanoseconds since 1970.
     pub fn next_job(&mut self, now_ns: u64) -> Option<Job> {
         self.upkeep.last_look_ns = now_ns;
+        if !self.end_doubts(now_ns) {
+            return None;
+        }
         self.remove_doomed();
         self.retain(now_ns);
-        let job = self.next_flush(now_ns).or_else(|| self.next_merge_job(now_ns));
+        let is_sure = self.upkeep.doubts.is_empty();
+        let job = is_sure.then(|| self.next_flush(now_ns)).flatten();
+        let job = job.or_else(|| is_sure.then(|| self.next_merge_job(now_ns)).flatten());
         self.shared.told().is_maintaining = self.upkeep.is_busy();
         job
     }
@@ -101,21 +118,22 @@ impl<T> Engine<T> {
     pub fn finish_job(&mut self, done: JobDone, now_ns: u64) {
         let JobDone { task, outcome } = done;
         match task {
-            Task::Flush { plan, .. } => self.finish_flush(*plan, outcome, now_ns),
+            Task::Flush { plan, .. } => self.finish_flush(plan, outcome, now_ns),
             Task::Compact { .. } | Task::Purge { .. } => self.finish_merge(outcome, now_ns),
         }
     }
 
-    /// Has everything that may leave the head flushed as soon as it can be, settled or not.
+    /// Has everything that is in the head by now flushed as soon as it can be, settled or not.
     pub fn want_flush(&mut self) {
-        self.upkeep.is_flush_wanted = self.shared.head.span_count() > 0;
+        let is_any = self.shared.head.span_count() > 0;
+        self.upkeep.flush_wanted_before = is_any.then(|| self.log.next_position());
         self.upkeep.flush_due_ns = Some(0);
     }
 
     /// Whether a flush that was wanted is not done yet.
     #[must_use]
     pub fn is_flush_wanted(&self) -> bool {
-        self.upkeep.is_flush_wanted
+        self.upkeep.flush_wanted_before.is_some()
     }
 
     /// Deletes what is there of a trace: it is not found any more from now on, and its space is
@@ -130,10 +148,13 @@ impl<T> Engine<T> {
             tenant: tenant.clone(),
             trace_id_low,
             segments_before: catalog.allocate_segment_id()?,
-            log_before: self.log.next_position(),
+            log_before: self.log.end_position(),
         };
         let change = ManifestChange { bury: vec![tombstone], ..ManifestChange::default() };
-        catalog.apply(&change)?;
+        if let Err(error) = catalog.apply(&change) {
+            self.doubt(change, &error);
+            return Err(error);
+        }
         self.shared.head.remove_trace(tenant, trace_id_low);
         self.adopt(&change);
         self.upkeep.is_merge_wanted = true;
@@ -180,7 +201,7 @@ impl<T> Engine<T> {
         }
         if self.shared.head.span_count() == 0 {
             // There may have been something that was deleted since.
-            (upkeep.is_flush_wanted, upkeep.flush_due_ns) = (false, None);
+            (upkeep.flush_wanted_before, upkeep.flush_due_ns) = (None, None);
             return None;
         }
         if upkeep.is_flushing || now_ns < upkeep.flush_pause_ns {
@@ -192,7 +213,6 @@ impl<T> Engine<T> {
         let Some(plan) = plan else {
             upkeep.flush_due_ns =
                 (self.shared.head.span_count() > 0).then_some(now_ns + RETRY_AFTER_NS);
-            upkeep.is_flush_wanted &= upkeep.flush_due_ns.is_some();
             return None;
         };
         match self.shared.workshop.catalog.allocate_segment_id() {
@@ -202,7 +222,8 @@ impl<T> Engine<T> {
             }
             Err(error) => {
                 self.shared.head.abandon_flush(plan);
-                self.fail_flush(&error.into(), now_ns);
+                self.tell_failure(&error.into());
+                self.pause_flush(now_ns);
                 None
             }
         }
@@ -212,7 +233,7 @@ impl<T> Engine<T> {
     fn flush_policy(&self, now_ns: u64) -> Option<FlushPolicy> {
         let options = &self.shared.options;
         let (used, limit) = (options.head.used(), options.head.limit());
-        let is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let is_forced = self.upkeep.flush_wanted_before.is_some() || used >= limit / 100 * 75;
         let policy = FlushPolicy { is_forced, ..FlushPolicy::default() };
         let is_log_long = self.log.files_len() > options.log_len_max;
         let is_due = self.upkeep.flush_due_ns.is_some_and(|due_ns| due_ns <= now_ns);
@@ -228,15 +249,23 @@ impl<T> Engine<T> {
         tenants.iter().find_map(|tenant| head.plan_flush(tenant, now_ns, policy))
     }
 
-    fn finish_flush(&mut self, plan: FlushPlan, outcome: Result<Done, JobError>, now_ns: u64) {
-        self.upkeep.is_flushing = false;
-        let done = match outcome {
-            Ok(done) => done,
+    fn finish_flush(&mut self, plan: Box<FlushPlan>, outcome: Result<Done, JobError>, now_ns: u64) {
+        match outcome {
+            Ok(done) => self.complete_flush(*plan, &done, now_ns),
             Err(error) => {
-                self.shared.head.abandon_flush(plan);
-                return self.fail_flush(&error, now_ns);
+                self.tell_failure(&error);
+                match error {
+                    JobError::InDoubt { done, .. } => {
+                        self.upkeep.doubts.push(Doubt::Flush(plan, *done));
+                    }
+                    _ => self.abandon_flush(*plan, now_ns),
+                }
             }
-        };
+        }
+    }
+
+    pub(super) fn complete_flush(&mut self, plan: FlushPlan, done: &Done, now_ns: u64) {
+        self.upkeep.is_flushing = false;
         let shared = Arc::clone(&self.shared);
         let span_count = plan.span_count() as u64;
         let mut before = None;
@@ -251,14 +280,23 @@ impl<T> Engine<T> {
         self.retire_log();
         let upkeep = &mut self.upkeep;
         let is_empty = shared.head.span_count() == 0;
-        upkeep.is_flush_wanted &= !is_empty;
-        upkeep.flush_due_ns = (!is_empty).then(|| now_ns + shared.options.flush_age_max_ns);
+        let oldest = shared.head.oldest_log_position();
+        let is_behind = |before: &LogPosition| oldest.is_some_and(|oldest| oldest < *before);
+        upkeep.flush_wanted_before = upkeep.flush_wanted_before.filter(is_behind);
+        let is_wanted = upkeep.flush_wanted_before.is_some();
+        let pause_ns = if is_wanted { 0 } else { shared.options.flush_age_max_ns };
+        upkeep.flush_due_ns = (!is_empty).then_some(now_ns + pause_ns);
         upkeep.is_merge_wanted = true;
         upkeep.retention_due_ns = Some(0);
     }
 
-    fn fail_flush(&mut self, error: &JobError, now_ns: u64) {
-        self.tell_failure(error);
+    pub(super) fn abandon_flush(&mut self, plan: FlushPlan, now_ns: u64) {
+        self.upkeep.is_flushing = false;
+        self.shared.head.abandon_flush(plan);
+        self.pause_flush(now_ns);
+    }
+
+    fn pause_flush(&mut self, now_ns: u64) {
         self.upkeep.flush_pause_ns = now_ns + FAILURE_PAUSE_NS;
         self.upkeep.flush_due_ns = Some(self.upkeep.flush_pause_ns);
     }
@@ -309,11 +347,24 @@ impl<T> Engine<T> {
     }
 
     fn finish_merge(&mut self, outcome: Result<Done, JobError>, now_ns: u64) {
+        match outcome {
+            Ok(done) => self.complete_merge(&done),
+            Err(JobError::InDoubt { done, source }) => {
+                self.tell_failure(&source.into());
+                self.upkeep.doubts.push(Doubt::Merge(*done));
+            }
+            // Its inputs may have expired meanwhile, or one was found damaged: the next plan
+            // knows.
+            Err(JobError::Damaged { .. } | JobError::Catalog(CatalogError::Change(_))) => {
+                self.upkeep.is_compacting = false;
+                self.upkeep.is_merge_wanted = true;
+            }
+            Err(error) => self.fail_merge(&error, now_ns),
+        }
+    }
+
+    pub(super) fn complete_merge(&mut self, done: &Done) {
         self.upkeep.is_compacting = false;
-        let done = match outcome {
-            Ok(done) => done,
-            Err(error) => return self.fail_merge(&error, now_ns),
-        };
         // A purge that changed nothing waits for the log or for segments to change.
         self.upkeep.is_merge_wanted = done.change != ManifestChange::default();
         self.adopt(&done.change);
@@ -326,14 +377,21 @@ impl<T> Engine<T> {
     }
 
     fn fail_merge(&mut self, error: &JobError, now_ns: u64) {
-        // Its inputs may have expired meanwhile, or one was found damaged: the next plan knows.
-        let is_outdated =
-            matches!(error, JobError::Damaged { .. } | JobError::Catalog(CatalogError::Change(_)));
-        if !is_outdated {
-            self.tell_failure(error);
-            self.upkeep.merge_pause_ns = now_ns + FAILURE_PAUSE_NS;
-        }
+        self.tell_failure(error);
+        self.abandon_merge(now_ns);
+    }
+
+    pub(super) fn abandon_merge(&mut self, now_ns: u64) {
+        self.upkeep.is_compacting = false;
         self.upkeep.is_merge_wanted = true;
+        self.upkeep.merge_pause_ns = now_ns + FAILURE_PAUSE_NS;
+    }
+
+    /// Notes a change that failed, if it may be in nevertheless.
+    fn doubt(&mut self, change: ManifestChange, error: &CatalogError) {
+        if matches!(error, CatalogError::Unknown { .. }) {
+            self.upkeep.doubts.push(Doubt::Other(change));
+        }
     }
 
     fn job(&self, task: Task) -> Job {
@@ -367,7 +425,11 @@ impl<T> Engine<T> {
         let expired = retention.expired(&shared.visible(), now_ns, usage);
         if !expired.is_empty() {
             let change = ManifestChange { remove: expired, ..ManifestChange::default() };
-            shared.workshop.catalog.apply(&change).map_err(io::Error::other)?;
+            if let Err(error) = shared.workshop.catalog.apply(&change) {
+                self.doubt(change, &error);
+                self.upkeep.doubt_pause_ns = now_ns + RETRY_AFTER_NS;
+                return Err(io::Error::other(error));
+            }
             shared.told().expired_segments += change.remove.len() as u64;
             self.adopt(&change);
             self.remove_doomed();

@@ -14,7 +14,7 @@ use crate::budget::{OverBudget, Reservation};
 use crate::columns::Request;
 use crate::counters::Counter;
 use crate::head::{Head, HeadChunks, TraceRows};
-use crate::maintenance::{Workshop, pin};
+use crate::maintenance::{JobError, Workshop, pin};
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::options::{Options, Progress, StoreStats};
 use crate::predicate::SpanFilter;
@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(super) record_len_max: u64,
     refused: Refused,
     told: Mutex<StoreStats>,
+    /// Changes that callers made and that may be in the manifest, for the engine to find out.
+    doubts: Mutex<Vec<ManifestChange>>,
 }
 
 /// How far a store has come with what its log held when it was opened.
@@ -98,6 +100,7 @@ impl Shared {
             record_len_max,
             refused: Refused::default(),
             told: Mutex::default(),
+            doubts: Mutex::default(),
         }
     }
 
@@ -107,17 +110,17 @@ impl Shared {
     }
 
     /// Shows readers a change that is in the catalog; returns what they saw before.
+    ///
+    /// The catalog is ahead of them by other changes: of what this one removes, all that they
+    /// see goes.
     pub(super) fn show(&self, change: &ManifestChange) -> Arc<Manifest> {
         let mut visible = self.visible.write().unwrap_or_else(PoisonError::into_inner);
-        // A job's change was checked against the catalog, which is ahead of what is visible only
-        // by other jobs' changes.
-        match visible.changed(change) {
-            Ok(changed) => std::mem::replace(&mut *visible, Arc::new(changed)),
-            Err(_) => std::mem::replace(
-                &mut *visible,
-                Arc::new(self.workshop.catalog.current().unbounded()),
-            ),
-        }
+        let mut seen = change.clone();
+        seen.add.retain(|entry| visible.segment(entry.id).is_none());
+        seen.remove.retain(|id| visible.segment(*id).is_some());
+        seen.unbury.retain(|tombstone| visible.tombstones().contains(tombstone));
+        let changed = visible.changed(&seen).unwrap_or_else(|_| visible.unbounded());
+        std::mem::replace(&mut *visible, Arc::new(changed))
     }
 
     pub(crate) fn charge(&self, batch: Batch) -> Result<Charged, AppendError> {
@@ -347,12 +350,16 @@ impl Shared {
         tenant: &Tenant,
         trace_id_low: u64,
     ) -> Result<(usize, ManifestChange), ChangeFailed> {
+        // While this is held, nothing that is pinned by now goes.
+        let _view = self.visible();
+        let id = self.workshop.catalog.allocate_segment_id();
+        let id = id.map_err(|error| ChangeFailed::new(&error))?;
         let spans = self.trace(tenant, trace_id_low).map_err(|error| ChangeFailed::new(&error))?;
         if spans.is_empty() {
             return Ok((0, ManifestChange::default()));
         }
-        let change = pin::pin(&self.workshop, tenant, trace_id_low, &spans)
-            .map_err(|error| ChangeFailed::new(&error))?;
+        let pinned = pin::pin(&self.workshop, tenant, trace_id_low, id, &spans);
+        let change = pinned.map_err(|error| self.change_failed(error))?;
         Ok((spans.len(), change))
     }
 
@@ -362,7 +369,32 @@ impl Shared {
         tenant: &Tenant,
         trace_id_low: u64,
     ) -> Result<ManifestChange, ChangeFailed> {
-        pin::unpin(&self.workshop, tenant, trace_id_low).map_err(|error| ChangeFailed::new(&error))
+        let _view = self.visible();
+        let unpinned = pin::unpin(&self.workshop, tenant, trace_id_low);
+        unpinned.map_err(|error| self.change_failed(error))
+    }
+
+    /// Tells why a change failed, and has the engine find out about one that may be in.
+    fn change_failed(&self, error: JobError) -> ChangeFailed {
+        let failed = ChangeFailed::new(&error);
+        if let JobError::InDoubt { done, .. } = error {
+            self.doubts().push(done.change);
+        }
+        failed
+    }
+
+    fn doubts(&self) -> MutexGuard<'_, Vec<ManifestChange>> {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether callers of this made changes that may be in.
+    pub(super) fn has_doubts(&self) -> bool {
+        !self.doubts().is_empty()
+    }
+
+    /// Takes those changes.
+    pub(super) fn take_doubts(&self) -> Vec<ManifestChange> {
+        std::mem::take(&mut *self.doubts())
     }
 
     /// What answers leave out at the moment, if anything: the rest is right.

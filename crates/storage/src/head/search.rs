@@ -22,6 +22,7 @@ pub(crate) struct HeadChunks<'h> {
     /// answer, and the latest start of its rows.
     active: Vec<Candidate>,
     active_bound: Option<u64>,
+    flush_count: u64,
 }
 
 impl<'h> HeadChunks<'h> {
@@ -34,6 +35,7 @@ impl<'h> HeadChunks<'h> {
     ) -> Self {
         let (mut sealed, mut active) = (Vec::new(), Vec::new());
         let mut active_bound = None;
+        let flush_count = of_tenant.map_or(0, |of_tenant| of_tenant.flush_count);
         if let Some(of_tenant) = of_tenant {
             let latest = |bounds: &super::ChunkBounds| bounds.start_ns.map(|(_, latest)| latest);
             let chunk = |chunk: &super::chunks::SealedChunk| {
@@ -45,7 +47,7 @@ impl<'h> HeadChunks<'h> {
             }
             active_bound = active.iter().filter_map(|found| found.latest_start_ns).max();
         }
-        Self { head, tenant, filter, sealed, active, active_bound }
+        Self { head, tenant, filter, sealed, active, active_bound, flush_count }
     }
 }
 
@@ -76,7 +78,11 @@ impl HeadGroups for HeadChunks<'_> {
     }
 
     fn has_trace(&self, trace_id_low: u64) -> bool {
-        self.head.view(self.tenant, |head| head.is_some_and(|head| head.has_trace(trace_id_low)))
+        // What has left the head since the scan began is not known any more: it may have.
+        let has = |head: &TenantHead| {
+            head.flush_count != self.flush_count || head.has_trace(trace_id_low)
+        };
+        self.head.view(self.tenant, |head| head.is_some_and(has))
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct TenantHead {
     /// How many rows the index leads to.
     pub(super) span_count: u64,
     pub(super) is_flushing: bool,
+    /// How many flushes were finished.
+    pub(super) flush_count: u64,
     held: Reservation,
     unmeasured_count: usize,
 }
@@ -75,6 +77,7 @@ impl TenantHead {
             next_number: 1,
             span_count: 0,
             is_flushing: false,
+            flush_count: 0,
             held,
             unmeasured_count: 0,
         }

@@ -98,9 +98,8 @@ pub(super) fn run(mut compaction: Compaction<'_>, segment_id: u64) -> Result<Don
         (done.written_len, done.folded_count) = (summary.len, summary.folded_count);
         change.add.push(entry_of(merge, segment_id, &summary));
     }
-    workshop.catalog.apply(&change)?;
     done.change = change;
-    Ok(done)
+    workshop.apply(done)
 }
 
 impl Compaction<'_> {

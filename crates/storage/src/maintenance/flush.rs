@@ -28,8 +28,7 @@ pub(super) fn run(
     let entry = entry_of(plan, segment_id, &summary);
     let written_len = entry.len;
     let change = ManifestChange { add: vec![entry], ..ManifestChange::default() };
-    workshop.catalog.apply(&change)?;
-    Ok(Done { change, written_len, folded_count: 0 })
+    workshop.apply(Done { change, written_len, folded_count: 0 })
 }
 
 /// Picks the sources that the parts of a trace are in, which come in their order.

@@ -87,6 +87,15 @@ pub(crate) enum JobError {
     /// The manifest could not be replaced.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// Whether the manifest was replaced is not known: the work may count, and must not be done
+    /// again before that is found out.
+    #[error("{source}")]
+    InDoubt {
+        /// What may be done.
+        done: Box<Done>,
+        /// What the store said last.
+        source: CatalogError,
+    },
     /// The engine asked to stop.
     #[error("it was stopped")]
     Cancelled,
@@ -167,6 +176,30 @@ impl Workshop {
             seed: self.seed,
         };
         Ok(SegmentWriter::new(upload, options, vec![search])?)
+    }
+
+    /// Makes finished work count. What does not count is removed.
+    pub(crate) fn apply(&self, done: Done) -> Result<Done, JobError> {
+        match self.catalog.apply(&done.change) {
+            Ok(_) => Ok(done),
+            Err(source @ CatalogError::Unknown { .. }) => {
+                Err(JobError::InDoubt { done: Box::new(done), source })
+            }
+            Err(error) => {
+                if matches!(error, CatalogError::Change(_) | CatalogError::Disk { .. }) {
+                    self.discard(&done.change);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Removes the objects that a change was to add, which is not in.
+    pub(crate) fn discard(&self, change: &ManifestChange) {
+        for entry in &change.add {
+            // What stays behind is an orphan, which the next start removes.
+            let _ = self.cache.store().remove(&entry.path());
+        }
     }
 
     /// Fails when the engine asked to stop.

@@ -112,10 +112,9 @@ fn load(written: &segments::Written) -> Loaded<'_> {
     let mut decoder = Decoder::new();
     let summary =
         SearchSummary::parse(section(&opened, SUMMARY_SECTION), group_count as usize, &mut decoder);
-    let row_counts: Vec<u32> =
-        (0..group_count).map(|group| opened.segment.group(group).row_count).collect();
-    let faults =
-        Faults::parse(section(&opened, FAULTS_SECTION), row_counts.into_iter(), &mut decoder);
+    let row_counts =
+        (0..group_count as usize).map(|group| opened.segment.group(group as u32).row_count);
+    let faults = Faults::parse(section(&opened, FAULTS_SECTION), row_counts, &mut decoder);
     Loaded { summary: summary.unwrap(), faults: faults.unwrap(), opened }
 }
 

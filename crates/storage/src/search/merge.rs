@@ -63,7 +63,6 @@ pub(crate) struct Merge {
     waiting: BinaryHeap<(Key, bool)>,
     /// Traces that came, or that may come again.
     visited: HashSet<u64>,
-    last: Option<u64>,
 }
 
 impl Merge {
@@ -127,15 +126,9 @@ impl Merge {
     /// The next candidate, unless its trace came already.
     fn pop(&mut self) -> Option<Candidate> {
         let ((latest_start_ns, trace_id_low), is_whole) = self.waiting.pop()?;
-        // What is in one group is given once; only of the others a list has to be kept. Two parts
-        // of one group stand behind each other in the order if their starts are the same.
-        let is_again = self.last == Some(trace_id_low)
-            || if is_whole {
-                self.visited.contains(&trace_id_low)
-            } else {
-                !self.visited.insert(trace_id_low)
-            };
-        self.last = Some(trace_id_low);
+        // Even of a trace that is whole in one group a list is kept: what was in the head when the
+        // scan began may be in a segment of the scan as well by now.
+        let is_again = !self.visited.insert(trace_id_low);
         (!is_again).then_some(Candidate { trace_id_low, latest_start_ns, is_whole })
     }
 }

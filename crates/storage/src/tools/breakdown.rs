@@ -37,7 +37,7 @@ impl EmbeddedStore {
         }
         let part = |((kind, name), len)| SegmentPart { kind, name, len };
         let mut parts: Vec<_> = lens.into_iter().map(part).collect();
-        parts.sort_by(|a, b| b.len.cmp(&a.len));
+        parts.sort_by_key(|part| std::cmp::Reverse(part.len));
         Ok(parts)
     }
 }

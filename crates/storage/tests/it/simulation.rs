@@ -5,16 +5,23 @@
 //! sets how many are run.
 
 mod accounts;
+mod course;
 mod life;
+mod report;
 mod sabotage;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use life::{Report, Sabotage, run};
+use testkit::Failure;
+
+use course::course;
+use life::{Sabotage, run};
+use report::Report;
 
 /// How many seeds are run unless the environment says.
 const SEEDS: u64 = 2_000;
@@ -85,4 +92,22 @@ fn a_world_that_lies_is_found_out() {
         println!("{sabotage:?}: {count} of 60 runs went wrong, {losses} of them with a loss");
         assert!(count > 30 && losses > 10, "{sabotage:?}: the simulation no longer bites");
     }
+}
+
+#[test]
+fn any_one_failing_call_of_a_whole_life_loses_nothing_and_stops_nothing() {
+    let failures = [
+        Failure::Error(ErrorKind::Other),
+        Failure::Error(ErrorKind::StorageFull),
+        Failure::PowerLoss,
+    ];
+    let calls = course(None).unwrap();
+    run_all(0..calls, |call| {
+        for failure in failures {
+            let outcome = course(Some((call, failure)));
+            outcome.map_err(|violation| format!("call {call}, {failure:?}: {violation}"))?;
+        }
+        Ok(())
+    });
+    println!("{calls} calls, each failing in {} ways: violations 0", failures.len());
 }

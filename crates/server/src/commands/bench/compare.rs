@@ -67,7 +67,7 @@ impl Compared {
         for span in foreign {
             if !before.iter().chain(&after).any(|other| *other == **span) {
                 self.foreign += 1;
-                let shown = || format!("trace {index} has got {}", shown(&span));
+                let shown = || format!("trace {index} has got {}", shown(span));
                 self.first.get_or_insert_with(shown);
             }
         }

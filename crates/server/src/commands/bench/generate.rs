@@ -29,7 +29,7 @@ fn write_corpus(
     let mut facts = CorpusFacts::wanted(flags);
     let mut requests = flags.corpus().requests(flags.spans.0, flags.spans_per_request);
     let mut record = Vec::new();
-    while let Some(request) = requests.next() {
+    for request in requests.by_ref() {
         record.clear();
         facts.body_bytes += encode(format, &request, &mut record);
         facts.spans += request.spans.len() as u64;

@@ -11,56 +11,12 @@ use spandrel_storage::{
 use testkit::{Failure, SeedDecoder, Seeded, SimDisk, seeded_batch};
 
 use super::accounts::{Accounts, Expiry, POOL, TRACE_ID_MAX, tenants};
+use super::report::Report;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// How often an engine that nobody troubles may find something to do before it rests.
 const JOBS_MAX: u64 = 400;
-
-/// What one run did, for the counts that the tests print.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Report {
-    pub(super) appended: u64,
-    pub(super) acked: u64,
-    pub(super) refused: u64,
-    pub(super) deleted: u64,
-    pub(super) pinned: u64,
-    pub(super) flushes: u64,
-    pub(super) merges: u64,
-    pub(super) folded: u64,
-    pub(super) expired: u64,
-    pub(super) failed_jobs: u64,
-    pub(super) jobs_cut_off: u64,
-    pub(super) power_cuts: u64,
-    pub(super) process_deaths: u64,
-    pub(super) failed_opens: u64,
-    pub(super) failed_reads: u64,
-    pub(super) traces_checked: u64,
-    pub(super) calls: u64,
-    pub(super) fingerprint: u64,
-}
-
-impl Report {
-    pub(super) fn add(&mut self, other: &Self) {
-        self.appended += other.appended;
-        self.acked += other.acked;
-        self.refused += other.refused;
-        self.deleted += other.deleted;
-        self.pinned += other.pinned;
-        self.flushes += other.flushes;
-        self.merges += other.merges;
-        self.folded += other.folded;
-        self.expired += other.expired;
-        self.failed_jobs += other.failed_jobs;
-        self.jobs_cut_off += other.jobs_cut_off;
-        self.power_cuts += other.power_cuts;
-        self.process_deaths += other.process_deaths;
-        self.failed_opens += other.failed_opens;
-        self.failed_reads += other.failed_reads;
-        self.traces_checked += other.traces_checked;
-        self.calls += other.calls;
-    }
-}
 
 /// How the world of a run lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,26 +37,26 @@ enum Held {
 
 /// A request on its way.
 #[derive(Debug)]
-struct Ticket {
+pub(super) struct Ticket {
     tenant: usize,
     spans: Vec<usize>,
     arrival_ns: u64,
 }
 
 /// One life of an engine.
-struct Life {
-    engine: Engine<Ticket>,
+pub(super) struct Life {
+    pub(super) engine: Engine<Ticket>,
     held: Vec<Held>,
     waiting: u64,
 }
 
 pub(super) struct Run {
-    disk: SimDisk,
+    pub(super) disk: SimDisk,
     sabotage: Sabotage,
-    numbers: Seeded,
+    pub(super) numbers: Seeded,
     accounts: Accounts,
     options: Options,
-    now_ns: u64,
+    pub(super) now_ns: u64,
     /// Requests that the next loss of power may take, and those that it may take even if a sync
     /// succeeds before.
     unsynced: Vec<Ticket>,
@@ -130,7 +86,7 @@ pub(super) fn run(seed: u64, sabotage: Sabotage) -> Result<Report, String> {
 }
 
 impl Run {
-    fn new(seed: u64, sabotage: Sabotage) -> Self {
+    pub(super) fn new(seed: u64, sabotage: Sabotage) -> Self {
         let mut numbers = Seeded::new(seed);
         let disk = SimDisk::new(seed);
         if sabotage == Sabotage::ForgottenSyncs {
@@ -208,7 +164,19 @@ impl Run {
     }
 
     /// Opens the engine and checks all it shows; `None` when a planned failure prevented it.
-    fn open(&mut self) -> Result<Option<Life>, String> {
+    pub(super) fn open(&mut self) -> Result<Option<Life>, String> {
+        let Some(life) = self.begin()? else { return Ok(None) };
+        if self.disk.is_dead() {
+            return Ok(None);
+        }
+        // What a start found is looked at without failures, so that all of it is known.
+        self.disk.plan([]);
+        self.check_start(&life.engine)?;
+        Ok(Some(life))
+    }
+
+    /// Opens the engine; `None` when a planned failure prevented it.
+    pub(super) fn begin(&mut self) -> Result<Option<Life>, String> {
         self.options.head = account("head", self.options.head.limit());
         self.options.queue = account("queue", self.options.queue.limit());
         self.options.segments = account("segments", self.options.segments.limit());
@@ -225,12 +193,6 @@ impl Run {
             Err(error) => return Err(format!("could not open: {error}")),
             Ok(engine) => engine,
         };
-        // What a start found is looked at without failures, so that all of it is known.
-        if self.disk.is_dead() {
-            return Ok(None);
-        }
-        self.disk.plan([]);
-        self.check_start(&engine)?;
         self.failures_seen = 0;
         Ok(Some(Life { engine, held: Vec::new(), waiting: 0 }))
     }
@@ -252,7 +214,7 @@ impl Run {
     }
 
     /// Checks every trace, and that the counters tell as many spans as there are.
-    fn check_all(&mut self, engine: &Engine<Ticket>) -> Result<(), String> {
+    pub(super) fn check_all(&mut self, engine: &Engine<Ticket>) -> Result<(), String> {
         let mut shown = 0;
         for tenant in 0..tenants().len() {
             for low in 1..=TRACE_ID_MAX {
@@ -309,7 +271,7 @@ impl Run {
     }
 
     /// Ends a life: closed, or dropped with jobs under way and requests that wait.
-    fn end(&mut self, life: Life) -> Result<(), String> {
+    pub(super) fn end(&mut self, life: Life) -> Result<(), String> {
         let Life { engine, held, .. } = life;
         let stats = engine.stats();
         self.report.flushes += stats.flushes;
@@ -367,10 +329,7 @@ impl Run {
                 self.delete(life);
                 Ok(())
             }
-            16 => {
-                self.pin(life);
-                Ok(())
-            }
+            16 => self.pin(life),
             17 => {
                 self.commit(life);
                 self.sync(&mut life.engine);
@@ -389,7 +348,7 @@ impl Run {
         }
     }
 
-    fn append(&mut self, life: &mut Life) {
+    pub(super) fn append(&mut self, life: &mut Life) {
         for _ in 0..1 + self.numbers.below(4) {
             let tenant = self.tenant();
             let len = 1 + self.numbers.below(4) as usize;
@@ -415,7 +374,7 @@ impl Run {
         }
     }
 
-    fn commit(&mut self, life: &mut Life) {
+    pub(super) fn commit(&mut self, life: &mut Life) {
         let mut settled = Vec::new();
         life.engine.commit(self.now_ns, &mut |ticket, outcome| settled.push((ticket, outcome)));
         assert_eq!(settled.len() as u64, std::mem::take(&mut life.waiting), "all are settled");
@@ -501,7 +460,7 @@ impl Run {
         }
     }
 
-    fn delete(&mut self, life: &mut Life) {
+    pub(super) fn delete(&mut self, life: &mut Life) {
         let (tenant, low) = (self.tenant(), 1 + self.numbers.below(TRACE_ID_MAX));
         let outcome = life.engine.delete_trace(&tenants()[tenant], low);
         self.tell("deleted", &(tenant, low, &outcome));
@@ -509,8 +468,12 @@ impl Run {
         self.report.deleted += u64::from(outcome.is_ok());
     }
 
-    fn pin(&mut self, life: &mut Life) {
+    pub(super) fn pin(&mut self, life: &mut Life) -> Result<(), String> {
         let (tenant, low) = (self.tenant(), 1 + self.numbers.below(TRACE_ID_MAX));
+        // What retention took by now can't be pinned.
+        if self.check_trace(&life.engine, tenant, low)?.is_none() {
+            return Ok(());
+        }
         let name = &tenants()[tenant];
         if self.numbers.one_in(3) {
             let outcome = life.engine.unpin_trace(name, low);
@@ -524,11 +487,12 @@ impl Run {
                 self.report.pinned += u64::from(count > 0);
             }
         }
+        Ok(())
     }
 
     /// Drives an engine by its own due times until it has none; then it must hold nothing in
     /// memory, and leave the disk alone.
-    fn rest(&mut self, mut life: Life) -> Result<(), String> {
+    pub(super) fn rest(&mut self, mut life: Life) -> Result<(), String> {
         for _ in 0..JOBS_MAX {
             while let Some(job) = life.engine.next_job(self.now_ns) {
                 life.engine.finish_job(job.run(), self.now_ns);
@@ -563,7 +527,7 @@ impl Run {
     }
 
     /// Checks that the objects on the disk are those that count, and no others.
-    fn check_files(&self, engine: &Engine<Ticket>) -> Result<(), String> {
+    pub(super) fn check_files(&self, engine: &Engine<Ticket>) -> Result<(), String> {
         let files = self.disk.files();
         let objects = files.iter().filter(|(path, _)| path.starts_with("segments/"));
         let (mut count, mut len) = (0, 0);
