@@ -9,15 +9,16 @@ use serde_json::Value;
 use crate::server::SPANDREL;
 
 fn bench(folder: &Path, arguments: &str) -> Output {
-    let output = Command::new(SPANDREL)
-        .args(["bench"])
-        .args(arguments.split_whitespace())
-        .current_dir(folder)
-        .output()
-        .unwrap();
+    let output = try_bench(folder, arguments);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "bench {arguments}: {told}");
     output
+}
+
+fn try_bench(folder: &Path, arguments: &str) -> Output {
+    let mut command = Command::new(SPANDREL);
+    command.arg("bench").args(arguments.split_whitespace()).current_dir(folder);
+    command.output().expect("the binary was built with the test")
 }
 
 fn figure(figures: &Value, subject: &str, name: &str) -> f64 {
@@ -55,8 +56,7 @@ fn a_store_that_was_kept_is_asked_without_being_filled_again() {
     bench(folder.path(), &format!("lookup {flags}"));
     assert_eq!(fs::read(&manifest).unwrap(), before);
 
-    let other = ["bench", "size", "--spans", "600", "--data-dir", "kept"];
-    let output = Command::new(SPANDREL).args(other).current_dir(folder.path()).output().unwrap();
+    let output = try_bench(folder.path(), "size --spans 600 --data-dir kept");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && told.contains("a store of another corpus"), "{told}");
 }
