@@ -40,7 +40,8 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    fn of(memory_bytes: u64) -> Self {
+    /// Cuts the budget.
+    pub(crate) fn of(memory_bytes: u64) -> Self {
         let account = |name, percent| Account::new(name, memory_bytes / 100 * percent);
         Self {
             head: account("head", 55),

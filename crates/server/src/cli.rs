@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands;
-use crate::commands::bench::BenchFlags;
+use crate::commands::{self, BenchFlags};
 use crate::config::ServeFlags;
 use crate::serve;
 
@@ -161,7 +160,7 @@ impl Cli {
             Some(Command::Import(flags)) => commands::import(&flags),
             Some(Command::Backup(flags)) => commands::backup(&flags),
             Some(Command::Verify(flags)) => commands::verify(flags),
-            Some(Command::Bench(flags)) => commands::bench::run(&flags),
+            Some(Command::Bench(flags)) => commands::bench(&flags),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

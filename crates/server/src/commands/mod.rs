@@ -1,7 +1,7 @@
 //! The commands beside serving. Most ask a running server: they speak its HTTP API and print.
 
 mod backup;
-pub(crate) mod bench;
+mod bench;
 mod demo;
 mod export;
 mod fetch;
@@ -19,6 +19,7 @@ use crate::cli::{ClientFlags, DemoFlags, TraceFlags};
 use fetch::Server;
 
 pub(crate) use backup::run as backup;
+pub(crate) use bench::{BenchFlags, run as bench};
 pub(crate) use export::run as export;
 pub(crate) use import::run as import;
 pub(crate) use print::print_error;

@@ -4,6 +4,7 @@ mod actors;
 mod api_page;
 mod article;
 mod bad_input;
+mod bench;
 mod cli;
 mod demo;
 mod durability;

@@ -1,9 +1,9 @@
 //! Where the bytes of a segment go: the lengths that its directory tells, by what they are for.
 
 use super::directory::{HEADER_LEN, PartEntry};
-use super::observer::SectionId;
+use super::observer::{ScanPartId, SectionId};
 use super::reader::Segment;
-use super::{part_id, sections};
+use super::{part_id, search, sections};
 use crate::columns::{ColumnKey, Owner};
 
 impl Segment {
@@ -21,7 +21,9 @@ impl Segment {
                 tell(kind, name, u64::from(*len));
             }
             for PartEntry { id, len, .. } in &group.scan {
-                tell("scan parts", format!("part {id}"), u64::from(*len));
+                let is_filter = ScanPartId(*id) == search::FILTER_PART;
+                let name = if is_filter { "filter of rare values" } else { "another" };
+                tell("searching", name.to_owned(), u64::from(*len));
             }
         }
         for PartEntry { id, len, .. } in &directory.sections {
@@ -67,7 +69,13 @@ fn name_of_part(id: u32, keys: &[ColumnKey]) -> (&'static str, String) {
 
 fn name_of_section(id: u32, keys: &[ColumnKey]) -> (&'static str, String) {
     if id >= SectionId::OBSERVED_MIN {
-        return ("sections", format!("section {id:#x}"));
+        let name = match SectionId(id) {
+            search::SUMMARY_SECTION => "summary of groups",
+            search::FAULTS_SECTION => "faults",
+            search::NAMES_SECTION => "names by service",
+            _ => return ("sections", format!("section {id:#x}")),
+        };
+        return ("searching", name.to_owned());
     }
     if let Some(key) = id.checked_sub(sections::KEY_DICTIONARY_MIN) {
         return ("dictionaries", name_of_key(key, keys));

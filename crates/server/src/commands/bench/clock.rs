@@ -19,6 +19,26 @@ impl Stopwatch {
     }
 }
 
+/// How long something took, again and again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Times {
+    /// On the wall, which other work on the machine makes longer.
+    pub(super) wall_ns: Vec<u64>,
+    /// On the processor that the caller runs on.
+    pub(super) cpu_ns: Vec<u64>,
+}
+
+impl Times {
+    /// Does it once more.
+    pub(super) fn measure<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let (wall, cpu_ns) = (Stopwatch::start(), thread_cpu_ns());
+        let done = work();
+        self.cpu_ns.push(thread_cpu_ns() - cpu_ns);
+        self.wall_ns.push(wall.ns());
+        done
+    }
+}
+
 /// Processor time of the calling thread, in user and kernel mode.
 pub(super) fn thread_cpu_ns() -> u64 {
     cpu_ns(ClockId::ThreadCPUTime)

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::clock::Times;
+
 /// What one run measured.
 #[derive(Debug, Default)]
 pub(super) struct Figures(Vec<Section>);
@@ -62,13 +64,20 @@ impl Section {
         self.rows.push(Row { name: name.into(), value, unit });
     }
 
-    /// Adds the median and two high percentiles of times in nanoseconds.
-    pub(super) fn add_times(&mut self, name: &str, mut times_ns: Vec<u64>) {
+    /// Adds the median and high percentiles of times.
+    pub(super) fn add_times(&mut self, name: &str, times: Times) {
+        let wall = [("p50", 50), ("p95", 95), ("p99", 99), ("max", 100)];
+        self.add_percentiles(name, times.wall_ns, &wall);
+        let cpu = [("processor time, p50", 50), ("processor time, p99", 99)];
+        self.add_percentiles(name, times.cpu_ns, &cpu);
+    }
+
+    fn add_percentiles(&mut self, name: &str, mut times_ns: Vec<u64>, wanted: &[(&str, usize)]) {
         times_ns.sort_unstable();
         let Some(last) = times_ns.len().checked_sub(1) else { return };
-        for (percentile, of_100) in [("p50", 50), ("p95", 95), ("p99", 99), ("max", 100)] {
+        for (title, of_100) in wanted {
             let place = (last * of_100).div_ceil(100);
-            self.add(format!("{name}, {percentile}"), times_ns[place] as f64 / 1e6, "ms");
+            self.add(format!("{name}, {title}"), times_ns[place] as f64 / 1e6, "ms");
         }
     }
 }
@@ -124,8 +133,9 @@ mod tests {
     #[test]
     fn percentiles_are_times_that_were_measured() {
         let mut section = Section::new("times");
-        section.add_times("t", (1..=1000).map(|ms| ms * 1_000_000).rev().collect());
+        let times = |ms: std::ops::RangeInclusive<u64>| ms.map(|ms| ms * 1_000_000).rev().collect();
+        section.add_times("t", Times { wall_ns: times(1..=1000), cpu_ns: times(1..=1) });
         let values: Vec<f64> = section.rows.iter().map(|row| row.value).collect();
-        assert_eq!(values, [501.0, 951.0, 991.0, 1000.0]);
+        assert_eq!(values, [501.0, 951.0, 991.0, 1000.0, 1.0, 1.0]);
     }
 }

@@ -16,6 +16,9 @@ use super::store::OpenStore;
 use super::{lookup, search, size};
 use crate::commands::print::print_lines;
 
+/// The file that says that the store beside it has all of the corpus.
+const WHOLE: &str = "store.whole";
+
 /// Which figures are told.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subjects {
@@ -126,7 +129,10 @@ impl Folder {
             (true, true) => _ = print_lines([format!("kept in {}", self.path.display())]),
             (true, false) => {}
             (false, true) => _ = fs::remove_dir_all(&self.path),
-            (false, false) => _ = fs::remove_dir_all(self.store()),
+            (false, false) => {
+                _ = fs::remove_file(self.path.join(WHOLE));
+                _ = fs::remove_dir_all(self.store());
+            }
         }
     }
 }
@@ -183,7 +189,7 @@ fn store_in(
     subjects: &Subjects,
 ) -> anyhow::Result<(OpenStore, Option<Ingest>)> {
     let store = folder.join("store");
-    let whole = folder.join("store.whole");
+    let whole = folder.join(WHOLE);
     if whole.exists() && store.exists() {
         ensure!(
             !subjects.ingest,

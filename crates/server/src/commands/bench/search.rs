@@ -1,5 +1,6 @@
 //! Searches by what is in spans: how long each takes.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use anyhow::Context as _;
@@ -10,13 +11,13 @@ use spandrel_storage::{
     SpanStore as _, Tenant, TextTest, ValueTest,
 };
 
-use super::clock::Stopwatch;
+use super::clock::Times;
 use super::corpus_file::CorpusFacts;
 use super::figures::Section;
 use super::flags::RunFlags;
 
 /// How many traces are looked at to choose what is searched for.
-const SAMPLE_LEN: u64 = 500;
+const SAMPLE_LEN: u64 = 2_000;
 
 /// What is asked, by a name for people.
 struct Query {
@@ -36,11 +37,9 @@ pub(super) fn measure(
     let mut section = Section::new("search, warm");
     let tenant = Tenant::default();
     for query in queries(corpus, facts.traces) {
-        let (mut times_ns, mut found) = (Vec::new(), 0);
+        let (mut times, mut found) = (Times::default(), 0);
         for _ in 0..flags.search_rounds {
-            let stopwatch = Stopwatch::start();
-            found = ask(store, &query)?;
-            times_ns.push(stopwatch.ns());
+            found = times.measure(|| ask(store, &query))?;
         }
         section.add(format!("{}: traces", query.name), found as f64, "");
         if flags.verify_all {
@@ -51,15 +50,23 @@ pub(super) fn measure(
                 query.name
             );
         }
-        section.add_times(query.name, times_ns);
+        section.add_times(query.name, times);
     }
-    let mut times_ns = Vec::new();
-    for _ in 0..flags.search_rounds {
-        let stopwatch = Stopwatch::start();
-        store.names(&tenant, &NameRequest::Services).context("names")?;
-        times_ns.push(stopwatch.ns());
+    let names = |wanted: &NameRequest| store.names(&tenant, wanted).context("names");
+    let services = names(&NameRequest::Services)?;
+    section.add("services", services.len() as f64, "");
+    let mut questions = vec![("names of services", NameRequest::Services)];
+    if let Some(service) = services.into_iter().next() {
+        let service = service.to_lowercase();
+        questions.push(("names of a service's spans", NameRequest::SpanNames { service }));
     }
-    section.add_times("all services' names", times_ns);
+    for (name, question) in questions {
+        let mut times = Times::default();
+        for _ in 0..flags.search_rounds {
+            times.measure(|| names(&question))?;
+        }
+        section.add_times(name, times);
+    }
     Ok(section)
 }
 
@@ -89,16 +96,20 @@ fn queries(corpus: &Corpus, traces: u64) -> Vec<Query> {
         .map(|place| corpus.trace(place * traces / SAMPLE_LEN.min(traces)))
         .collect();
     let mut queries = Vec::new();
-    if let Some(service) = common_service(&sample) {
-        let of_service = Predicate::ServiceName(TextTest::Equals(service));
+    let named = |service: &str| Predicate::ServiceName(TextTest::Equals(service.to_owned()));
+    let any = SpanFilter::default();
+    if let Some(service) = common_service(&sample, &any) {
         queries.push(Query {
             name: "newest 20 of a service",
-            filter: SpanFilter { predicates: vec![of_service.clone()] },
+            filter: SpanFilter { predicates: vec![named(service)] },
             limit: 20,
         });
+    }
+    let faults = SpanFilter { predicates: vec![failed(), slow()] };
+    if let Some(service) = common_service(&sample, &faults) {
         queries.push(Query {
             name: "a service, status >= 500, over 100 ms",
-            filter: SpanFilter { predicates: vec![of_service, failed(), slow()] },
+            filter: SpanFilter { predicates: vec![named(service), failed(), slow()] },
             limit: usize::MAX,
         });
     }
@@ -137,22 +148,21 @@ fn slow() -> Predicate {
     Predicate::DurationNs { min: 100_000_001, max: u64::MAX }
 }
 
-/// The service with the most spans.
-fn common_service(sample: &[Vec<Span<'static>>]) -> Option<String> {
-    let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-    for span in sample.iter().flatten() {
+/// The service with the most spans that meet a filter.
+fn common_service<'s>(sample: &'s [Vec<Span<'static>>], filter: &SpanFilter) -> Option<&'s str> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for span in sample.iter().flatten().filter(|span| filter.matches(span)) {
         if let Some(name) = span.service_name() {
             *counts.entry(name).or_default() += 1;
         }
     }
-    let (name, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(name.to_owned())
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name)
 }
 
 /// A text that one trace of the sample alone has: the longest of a key of which there are many.
 fn rare_attribute(sample: &[Vec<Span<'static>>]) -> Option<(String, String)> {
-    let mut traces_with: std::collections::BTreeMap<(&str, &str), (usize, usize)> =
-        std::collections::BTreeMap::new();
+    // How many traces have it, and the last of them.
+    let mut traces_with: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
     for (place, trace) in sample.iter().enumerate() {
         for attribute in trace.iter().flat_map(|span| &span.attributes) {
             let Value::String(text) = &attribute.value else { continue };

@@ -10,10 +10,7 @@ use spandrel_model::Span;
 use spandrel_storage::{Account, EmbeddedStore, Options, Origin, RealDisk, RecordDecoder};
 
 use super::flags::RunFlags;
-
-const HEAD_PERCENT: u64 = 55;
-const SEGMENTS_PERCENT: u64 = 15;
-const QUEUE_PERCENT: u64 = 10;
+use crate::app::Budget;
 
 /// How often it is looked whether the store is at rest.
 const REST_CHECK: Duration = Duration::from_millis(10);
@@ -32,10 +29,7 @@ impl OpenStore {
         flags: &RunFlags,
         fan_in: Option<usize>,
     ) -> anyhow::Result<Self> {
-        let account = |name, percent| Account::new(name, flags.memory.0 / 100 * percent);
-        let head = account("head", HEAD_PERCENT);
-        let queue = account("queue", QUEUE_PERCENT);
-        let segments = account("segments", SEGMENTS_PERCENT);
+        let Budget { head, queue, segments, .. } = Budget::of(flags.memory.0);
         let mut options = Options::new(Arc::clone(&head), queue, segments);
         options.compaction.fan_in = fan_in.unwrap_or(options.compaction.fan_in);
         let in_folder = || format!("the store in {}", folder.display());
