@@ -67,7 +67,7 @@ func testBothWaysOfIDs(t *testing.T, client, server string) {
 // reported to. Both have ended, so every span has been acknowledged.
 func tell(t *testing.T, client, server string, flags ...string) string {
 	t.Helper()
-	spandrel := start(t, `spandrel is open.* main=(http://[0-9.:]+)`,
+	spandrel := start(t, `spandrel is ready.* main=(http://[0-9.:]+)`,
 		binary(t, "SPANDREL_BIN"), "serve", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir())
 	door := spandrel.open()
 	arguments := func(further ...string) []string {

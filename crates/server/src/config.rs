@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Deserialize;
-use spandrel_storage::Durability;
+use spandrel_storage::{Durability, Retention, StoreLen};
+
+use crate::quantity::{parse_age_ns, parse_size};
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:9411";
 const MEMORY_DEFAULT_BYTES: u64 = 1 << 30;
@@ -32,7 +34,16 @@ pub(crate) struct ServeFlags {
     /// When a span counts as kept: `fsync`, or `interval:200ms` to sync that often and risk that much [default: fsync]
     #[arg(long, env = "SPANDREL_DURABILITY", value_name = "WHEN")]
     pub(crate) durability: Option<String>,
-    /// A TOML file with the same names (listen, data-dir, memory, durability)
+    /// How long spans are kept after they came, as in 14d or 36h, or `off` [default: off]
+    #[arg(long, env = "SPANDREL_RETENTION_AGE", value_name = "AGE")]
+    pub(crate) retention_age: Option<String>,
+    /// How much of the disk spans may take, as in 200GiB or 80%, or `off` [default: 80%]
+    #[arg(long, env = "SPANDREL_RETENTION_SIZE", value_name = "SIZE")]
+    pub(crate) retention_size: Option<String>,
+    /// How much of the disk stays free: below it the oldest spans go [default: 512MiB]
+    #[arg(long, env = "SPANDREL_RETENTION_FREE", value_name = "SIZE")]
+    pub(crate) retention_free: Option<String>,
+    /// A TOML file with the same names (listen, data-dir, memory, durability, retention-age, ...)
     #[arg(long, env = "SPANDREL_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Run the article's client and server once the door is open, as `spandrel demo` does
@@ -51,6 +62,9 @@ struct ConfigFile {
     data_dir: Option<PathBuf>,
     memory: Option<String>,
     durability: Option<String>,
+    retention_age: Option<String>,
+    retention_size: Option<String>,
+    retention_free: Option<String>,
     self_trace: Option<bool>,
 }
 
@@ -65,6 +79,8 @@ pub(crate) struct ServeConfig {
     pub(crate) memory_bytes: u64,
     /// When a span counts as kept.
     pub(crate) durability: Durability,
+    /// What is kept at most.
+    pub(crate) retention: Retention,
     /// Whether the server's own requests are traced.
     pub(crate) self_trace: bool,
 }
@@ -79,16 +95,18 @@ impl ServeConfig {
         let listen = flags.listen.or(file.listen);
         let memory = flags.memory.or(file.memory);
         let durability = flags.durability.or(file.durability);
-        let data_dir = match flags.data_dir.or(file.data_dir) {
-            Some(data_dir) => data_dir,
-            None => default_data_dir(|name| env::var_os(name).map(PathBuf::from))?,
-        };
+        let retention = parse_retention(
+            flags.retention_age.or(file.retention_age).as_deref(),
+            flags.retention_size.or(file.retention_size).as_deref(),
+            flags.retention_free.or(file.retention_free).as_deref(),
+        )?;
+        let data_dir = data_dir(flags.data_dir.or(file.data_dir))?;
         Ok(Self {
             listen: parse_listen(listen.as_deref().unwrap_or(LISTEN_DEFAULT))?,
-            data_dir: std::path::absolute(&data_dir)
-                .with_context(|| format!("data-dir {} is no path", data_dir.display()))?,
+            data_dir,
             memory_bytes: memory.as_deref().map_or(Ok(MEMORY_DEFAULT_BYTES), parse_memory)?,
             durability: durability.as_deref().map_or(Ok(Durability::Fsync), parse_durability)?,
+            retention,
             self_trace: flags.self_trace || file.self_trace.unwrap_or(false),
         })
     }
@@ -101,9 +119,20 @@ impl ServeConfig {
             data_dir: folder.to_owned(),
             memory_bytes: MEMORY_DEFAULT_BYTES,
             durability: Durability::Fsync,
+            retention: Retention::default(),
             self_trace: false,
         }
     }
+}
+
+/// The data folder, absolute: the one that was asked for, or the usual one.
+pub(crate) fn data_dir(asked: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let data_dir = match asked {
+        Some(data_dir) => data_dir,
+        None => default_data_dir(|name| env::var_os(name).map(PathBuf::from))?,
+    };
+    std::path::absolute(&data_dir)
+        .with_context(|| format!("data-dir {} is no path", data_dir.display()))
 }
 
 fn read_file(path: &Path) -> anyhow::Result<ConfigFile> {
@@ -134,20 +163,53 @@ fn parse_memory(text: &str) -> anyhow::Result<u64> {
     Ok(bytes)
 }
 
-fn parse_size(text: &str) -> Option<u64> {
-    let digits_len = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (digits, unit) = text.split_at(digits_len);
-    let factor: u64 = match unit.trim_start() {
-        "" | "B" => 1,
-        "KiB" | "K" => 1 << 10,
-        "MiB" | "M" => 1 << 20,
-        "GiB" | "G" => 1 << 30,
-        "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
+/// What is not said is as the store has it.
+fn parse_retention(
+    age: Option<&str>,
+    size: Option<&str>,
+    free: Option<&str>,
+) -> anyhow::Result<Retention> {
+    let mut retention = Retention::default();
+    if let Some(age) = age {
+        retention.age_max_ns = parse_retention_age(age)?;
+    }
+    if let Some(size) = size {
+        retention.len_max = parse_retention_size(size)?;
+    }
+    if let Some(free) = free {
+        retention.disk_free_min = parse_size(free)
+            .with_context(|| format!("retention-free `{free}` is no size: say 512MiB or 2GiB"))?;
+    }
+    Ok(retention)
+}
+
+fn parse_retention_age(text: &str) -> anyhow::Result<Option<u64>> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let age_ns = parse_age_ns(text);
+    let age_ns =
+        age_ns.with_context(|| format!("retention-age `{text}` is no age: say 14d, 36h or off"))?;
+    Ok(Some(age_ns))
+}
+
+fn parse_retention_size(text: &str) -> anyhow::Result<StoreLen> {
+    let wrong =
+        || format!("retention-size `{text}` is no size: say 200GiB, 80% (1% to 100%) or off");
+    if text == "off" {
+        return Ok(StoreLen::Bytes(u64::MAX));
+    }
+    match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent = percent.trim_end().parse().ok();
+            let percent = percent.filter(|percent| (1..=100).contains(percent));
+            percent.map(StoreLen::DiskPercent).with_context(wrong)
+        }
+        None => {
+            let bytes = parse_size(text).filter(|bytes| *bytes > 0);
+            bytes.map(StoreLen::Bytes).with_context(wrong)
+        }
+    }
 }
 
 fn parse_durability(text: &str) -> anyhow::Result<Durability> {
@@ -181,19 +243,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_binary_and_decimal_units() {
-        for (text, bytes) in [
-            ("1073741824", Some(1 << 30)),
-            ("512MiB", Some(512 << 20)),
-            ("2 GiB", Some(2 << 30)),
-            ("1GB", Some(1_000_000_000)),
-            ("1.5GiB", None),
-            ("GiB", None),
-            ("99999999999GiB", None),
-        ] {
-            assert_eq!(parse_size(text), bytes, "{text}");
-        }
+    fn a_server_needs_some_memory() {
         assert!(parse_memory("1MiB").unwrap_err().to_string().contains("least of 64MiB"));
+    }
+
+    #[test]
+    fn retention_is_by_age_by_size_and_by_what_stays_free() {
+        let parse = |age, size, free| parse_retention(age, size, free).map_err(|e| e.to_string());
+        assert_eq!(parse(None, None, None).unwrap(), Retention::default());
+        let set = parse(Some("14d"), Some("50%"), Some("1GiB")).unwrap();
+        assert_eq!(set.age_max_ns, Some(14 * 86_400 * 1_000_000_000));
+        assert_eq!((set.len_max, set.disk_free_min), (StoreLen::DiskPercent(50), 1 << 30));
+        let set = parse(Some("off"), Some("2GiB"), None).unwrap();
+        assert_eq!((set.age_max_ns, set.len_max), (None, StoreLen::Bytes(2 << 30)));
+        let set = parse(None, Some("off"), Some("0")).unwrap();
+        assert_eq!((set.len_max, set.disk_free_min), (StoreLen::Bytes(u64::MAX), 0));
+        for text in ["14", "never", "0d", ""] {
+            assert!(parse(Some(text), None, None).unwrap_err().contains("retention-age"), "{text}");
+        }
+        for text in ["0%", "101%", "%", "0", "much", ""] {
+            assert!(
+                parse(None, Some(text), None).unwrap_err().contains("retention-size"),
+                "{text}"
+            );
+        }
+        assert!(parse(None, None, Some("80%")).unwrap_err().contains("retention-free"));
     }
 
     #[test]

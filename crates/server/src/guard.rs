@@ -68,6 +68,15 @@ pub(crate) fn is_cross_site(headers: &HeaderMap, uri: &Uri) -> bool {
     }
 }
 
+/// Refuses what a page of another site sends: for routes that change something.
+pub(crate) async fn own_site_only(request: Request, next: Next) -> Response {
+    if is_cross_site(request.headers(), request.uri()) {
+        let message = "pages of other sites may not change anything here";
+        return Refusal::new(StatusCode::FORBIDDEN, "foreign_site", message).into_json();
+    }
+    next.run(request).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -126,8 +126,8 @@ impl Collector for AccountsCollector {
     }
 }
 
-/// Where a [`StoreCollector`] asks; `None` until the store is open.
-pub(crate) type ReadStoreStats = dyn Fn() -> Option<StoreStats> + Send + Sync;
+/// Where a [`StoreCollector`] asks.
+pub(crate) type ReadStoreStats = dyn Fn() -> StoreStats + Send + Sync;
 
 /// Reads the store's counters when scraped.
 pub(crate) struct StoreCollector(pub(crate) Box<ReadStoreStats>);
@@ -141,7 +141,7 @@ impl fmt::Debug for StoreCollector {
 type ReadStat = fn(&StoreStats) -> u64;
 
 /// The store's counters: name, help, where to read it.
-const STORE_COUNTERS: [(&str, &str, ReadStat); 11] = [
+const STORE_COUNTERS: [(&str, &str, ReadStat); 20] = [
     ("store_requests", "Requests on disk", |stats| stats.appended_batches),
     ("store_spans", "Spans on disk", |stats| stats.appended_spans),
     ("store_request_bytes", "Bytes of requests on disk, as received", |stats| stats.appended_bytes),
@@ -155,28 +155,54 @@ const STORE_COUNTERS: [(&str, &str, ReadStat); 11] = [
     ("replay_quarantined", "Records put in quarantine", |stats| {
         stats.replay.quarantined.len() as u64
     }),
+    ("segment_flushes", "Segments written from memory", |stats| stats.flushes),
+    ("flushed_spans", "Spans in those", |stats| stats.flushed_spans),
+    ("segment_written_bytes", "Bytes of segments written, merged ones included", |stats| {
+        stats.segment_bytes_written
+    }),
+    ("compactions", "Merges and rewrites of segments", |stats| stats.compactions),
+    ("folded_spans", "Repeated spans that merges left out", |stats| stats.folded_spans),
+    ("expired_segments", "Segments removed by the retention", |stats| stats.expired_segments),
+    ("segment_footers_read", "Footers of segments read", |stats| stats.footers_read),
+    ("evicted_segments", "Segments let go of by the memory", |stats| stats.segments_evicted),
+    ("job_failures", "Failed flushes, merges and rewrites", |stats| stats.job_failures),
 ];
 
 /// What the store holds now: name, help, where to read it.
-const STORE_GAUGES: [(&str, &str, ReadStat); 4] = [
+const STORE_GAUGES: [(&str, &str, ReadStat); 11] = [
     ("queue_bytes", "Bytes of requests that wait for the log", |stats| stats.queue_bytes),
     ("head_bytes", "Bytes of spans in memory", |stats| stats.head_bytes),
     ("head_spans", "Spans in memory", |stats| stats.head_spans),
     ("head_traces", "Traces in memory", |stats| stats.head_traces),
+    ("segments", "Segments", |stats| stats.segments),
+    ("segment_bytes", "Bytes of segments", |stats| stats.segment_bytes),
+    ("segment_spans", "Spans in segments", |stats| stats.segment_spans),
+    ("quarantined_segments", "Segments that can't be read", |stats| {
+        stats.quarantined_segments.len() as u64
+    }),
+    ("tombstones", "Deleted traces whose space is not given back yet", |stats| stats.tombstones),
+    ("compaction_spans_done", "Spans that the merge under way has written", |stats| {
+        stats.compacting_spans.0
+    }),
+    ("compaction_spans", "Spans that the merge under way has to write", |stats| {
+        stats.compacting_spans.1
+    }),
 ];
 
 /// Requests that the store refused: reason, where to read it.
-const STORE_REFUSALS: [(&str, ReadStat); 5] = [
+const STORE_REFUSALS: [(&str, ReadStat); 7] = [
     ("head_full", |stats| stats.refused_head_full),
     ("queue_full", |stats| stats.refused_queue_full),
     ("disk", |stats| stats.refused_disk),
+    ("disk_full", |stats| stats.refused_disk_full),
+    ("recovering", |stats| stats.refused_recovering),
     ("too_large", |stats| stats.refused_too_large),
     ("closing", |stats| stats.refused_closing),
 ];
 
 impl Collector for StoreCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(stats) = (self.0)() else { return Ok(()) };
+        let stats = (self.0)();
         let counter_kind = ConstCounter::new(0u64).metric_type();
         let gauge_kind = ConstGauge::new(0i64).metric_type();
         for (name, help, read) in STORE_COUNTERS {

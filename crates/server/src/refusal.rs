@@ -9,7 +9,9 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use spandrel_codec::DecodeError;
 use spandrel_query::ZipkinQueryError;
-use spandrel_storage::{AppendError, OverBudget, ReadError};
+use spandrel_storage::{AppendError, ChangeFailed, OverBudget, ReadError};
+
+use crate::api::mark_partial;
 
 /// How long a client is asked to wait before it tries again.
 const RETRY_AFTER_S: u16 = 5;
@@ -21,6 +23,8 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// The name of the reason, as the metrics count it.
     pub(crate) reason: &'static str,
+    /// What of the store could not be looked at: a trace that is not found may be there.
+    partial: Option<String>,
 }
 
 impl Refusal {
@@ -29,7 +33,7 @@ impl Refusal {
         reason: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Self { status, message: message.into(), reason }
+        Self { status, message: message.into(), reason, partial: None }
     }
 
     /// The request is wrong, and stays wrong however often it is sent.
@@ -58,10 +62,16 @@ impl Refusal {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
-    fn with_retry_after(&self, mut response: Response) -> Response {
+    /// Says what of the store could not be looked at.
+    pub(crate) fn with_partial(self, partial: Option<String>) -> Self {
+        Self { partial, ..self }
+    }
+
+    fn with_headers(&self, mut response: Response) -> Response {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
+        mark_partial(&mut response, self.partial.as_deref());
         response
     }
 
@@ -69,13 +79,17 @@ impl Refusal {
     pub(crate) fn into_text(self) -> Response {
         let content_type = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
         let response = (self.status, content_type, self.message.clone()).into_response();
-        self.with_retry_after(response)
+        self.with_headers(response)
     }
 
-    /// Answers as Spandrel's own API does: `{"error": message}`.
+    /// Answers as Spandrel's own API does: `{"error": message}`, and `partial` where it matters.
     pub(crate) fn into_json(self) -> Response {
-        let response = (self.status, Json(json!({ "error": self.message }))).into_response();
-        self.with_retry_after(response)
+        let body = match &self.partial {
+            None => json!({ "error": self.message }),
+            Some(partial) => json!({ "error": self.message, "partial": partial }),
+        };
+        let response = (self.status, Json(body)).into_response();
+        self.with_headers(response)
     }
 }
 
@@ -103,10 +117,18 @@ impl From<AppendError> for Refusal {
         match error {
             AppendError::Full { .. } => Self::unavailable("memory", message),
             AppendError::Disk { .. } => Self::unavailable("disk", message),
+            AppendError::DiskFull { .. } => Self::unavailable("disk_full", message),
+            AppendError::Recovering => Self::unavailable("not_ready", message),
             AppendError::Closing => Self::unavailable("closing", message),
             AppendError::TooLarge { .. } => Self::too_large(message),
             _ => Self::internal(message),
         }
+    }
+}
+
+impl From<ChangeFailed> for Refusal {
+    fn from(error: ChangeFailed) -> Self {
+        Self::unavailable("disk", error.to_string())
     }
 }
 

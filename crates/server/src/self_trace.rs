@@ -4,7 +4,7 @@
 //! request that would be traced in turn.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use spandrel::reporter::{Reporter, ZipkinFormat};
 use spandrel::{FinishedSpan, RateLimitingSampler, Tracer};
@@ -22,10 +22,7 @@ const SERVICE: &str = "spandrel";
 const TRACES_PER_SECOND_MAX: f64 = 10.0;
 
 /// Makes the layer that traces the requests of all routes under it.
-pub(crate) fn layer(
-    store: Arc<OnceLock<Arc<EmbeddedStore>>>,
-    clock: Arc<dyn Clock>,
-) -> ServerLayer {
+pub(crate) fn layer(store: Arc<EmbeddedStore>, clock: Arc<dyn Clock>) -> ServerLayer {
     let tracer = Tracer::builder(SERVICE)
         .sampler(RateLimitingSampler::new(TRACES_PER_SECOND_MAX))
         .reporter(IntoStore { store, clock })
@@ -35,14 +32,12 @@ pub(crate) fn layer(
 
 /// Appends each finished span to the store.
 struct IntoStore {
-    store: Arc<OnceLock<Arc<EmbeddedStore>>>,
+    store: Arc<EmbeddedStore>,
     clock: Arc<dyn Clock>,
 }
 
 impl Reporter for IntoStore {
     fn report(&self, span: FinishedSpan) {
-        // Before the store is open there is nowhere to keep a span.
-        let Some(store) = self.store.get() else { return };
         let body = ZipkinFormat::V1Thrift.encode(&[span]);
         let mut spans = SpanBatch::new();
         let mut sink = |span: &Span<'_>| spans.push(span);
@@ -66,6 +61,6 @@ impl Reporter for IntoStore {
                 tracing::debug!(%error, "a span of the server's own was not kept");
             }
         };
-        store.append(batch, Box::new(tell));
+        self.store.append(batch, Box::new(tell));
     }
 }

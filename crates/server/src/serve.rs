@@ -1,7 +1,7 @@
-//! `spandrel serve`: binds the door, opens the store, and closes both in the right order.
+//! `spandrel serve`: binds the door, starts the store, and closes both in the right order.
 //!
-//! The door opens first, so that a health check is answered while the log is replayed; the
-//! store closes last, so that every request that was let in is answered.
+//! Questions are answered while the log is replayed, and spans are taken after that. The store
+//! closes last, so that every request that was let in is answered.
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::Response;
 use http::{Method, StatusCode, Uri};
-use spandrel_storage::{Durability, EmbeddedStore, Options, Progress, RealDisk, ReplayReport};
+use spandrel_storage::{Durability, Recovery};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -25,12 +25,8 @@ use crate::clock::SystemClock;
 use crate::config::{ServeConfig, ServeFlags};
 use crate::door::Door;
 use crate::guard::guard;
-use crate::receivers::StoredRequests;
 use crate::refusal::Refusal;
-use crate::{api, demo, receivers, self_trace, ui};
-
-/// How long a file of the log is. The largest request that a door lets in fits with its header.
-const LOG_FILE_LEN: u64 = 80 << 20;
+use crate::{api, demo, opening, receivers, self_trace, ui};
 
 /// Serves until the process is asked to end.
 pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
@@ -65,39 +61,52 @@ async fn serve(config: ServeConfig, has_demo: bool) -> anyhow::Result<()> {
         () = stop.wait() => return Ok(()),
     };
     log_start(&running.app);
-    if has_demo {
-        tokio::spawn(log_demo(running.app.main_door));
+    let is_ready = tokio::select! {
+        recovered = running.recovered() => recovered.map(|()| true)?,
+        () = stop.wait() => false,
+    };
+    if is_ready {
+        log_ready(&running.app);
+        if has_demo {
+            tokio::spawn(log_demo(running.app.main_door));
+        }
+        stop.wait().await;
     }
-    stop.wait().await;
     tracing::info!("closing: finishing the requests inside");
     running.close().await?;
     tracing::info!("closed: every acknowledged span is on disk");
     Ok(())
 }
 
-/// A server that takes spans and answers questions.
+/// A server that answers questions, and takes spans once its log is replayed.
 pub(crate) struct Running {
     pub(crate) app: Arc<App>,
-    store: Arc<EmbeddedStore>,
     close_door: watch::Sender<bool>,
     served: JoinHandle<()>,
 }
 
 impl Running {
-    /// Binds the door, then opens the store: from the first step on a health check is answered,
-    /// from the last one on everything is.
+    /// Binds the door, starts the store, and lets requests in.
     pub(crate) async fn start(config: ServeConfig) -> anyhow::Result<Self> {
         let door = Door::bind(config.listen).await?;
-        let app = App::new(config, door.address, Arc::new(SystemClock));
+        let address = door.address;
+        let opening = move || App::open(config, address, Arc::new(SystemClock));
+        let opening = tokio::task::spawn_blocking(opening);
+        let app = opening.await.context("opening the store panicked")??;
         let (close_door, closing) = watch::channel(false);
         let served = tokio::spawn(door.serve(Arc::clone(&app), router(&app), closing));
-        let opening = tokio::task::spawn_blocking({
-            let app = Arc::clone(&app);
-            move || open_store(&app)
-        });
-        let store = opening.await.context("opening the store panicked")??;
-        app.set_store(Arc::clone(&store));
-        Ok(Self { app, store, close_door, served })
+        Ok(Self { app, close_door, served })
+    }
+
+    /// Waits until the log is replayed.
+    pub(crate) async fn recovered(&self) -> anyhow::Result<()> {
+        let store = Arc::clone(&self.app.store);
+        let recovered = tokio::task::spawn_blocking(move || store.wait_recovered());
+        let folder = &self.app.config.data_dir;
+        recovered
+            .await
+            .context("waiting for the replay panicked")?
+            .with_context(|| format!("the data folder {}", folder.display()))
     }
 
     /// Lets nobody in any more, answers those inside, and closes the store.
@@ -106,7 +115,14 @@ impl Running {
         // The receiver is gone only if the door's task died, and then there is nothing to close.
         let _ = self.close_door.send(true);
         self.served.await.context("the main door's task panicked")?;
-        tokio::task::spawn_blocking(move || self.store.close())
+        let store = Arc::clone(&self.app.store);
+        if let Recovery::Replaying(_) = store.recovery() {
+            // Nothing was taken yet, and closing would wait for the end of the replay: the
+            // process ends with it under way, and the next start begins it anew.
+            std::mem::forget(store);
+            return Ok(());
+        }
+        tokio::task::spawn_blocking(move || store.close())
             .await
             .context("closing the store panicked")?
             .context("the store could not be closed cleanly")
@@ -117,12 +133,13 @@ impl Running {
 fn router(app: &Arc<App>) -> Router {
     let routes = Router::new()
         .merge(receivers::zipkin_routes())
+        .merge(receivers::archive_routes())
         .merge(api::zipkin_routes())
         .merge(api::spandrel_routes())
         .merge(api::operations_routes())
         .merge(ui::routes());
     let routes = if app.config.self_trace {
-        routes.layer(self_trace::layer(app.store_slot(), Arc::clone(&app.clock)))
+        routes.layer(self_trace::layer(Arc::clone(&app.store), Arc::clone(&app.clock)))
     } else {
         routes
     };
@@ -145,47 +162,6 @@ async fn no_such_method(method: Method) -> Response {
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", message).into_text()
 }
 
-fn open_store(app: &App) -> anyhow::Result<Arc<EmbeddedStore>> {
-    let folder = &app.config.data_dir;
-    let in_folder = || format!("the data folder {}", folder.display());
-    let disk = RealDisk::new(folder).with_context(in_folder)?;
-    let options = Options {
-        durability: app.config.durability,
-        file_len_max: LOG_FILE_LEN,
-        ..Options::new(Arc::clone(&app.head), Arc::clone(&app.queue))
-    };
-    let mut log_progress = |progress: &Progress| {
-        if progress.files == 0 {
-            return;
-        }
-        tracing::info!(
-            files = %format_args!("{}/{}", progress.files_done, progress.files),
-            spans = progress.spans,
-            "replaying the log"
-        );
-    };
-    let store = EmbeddedStore::open(options, Arc::new(disk), &StoredRequests, &mut log_progress)
-        .with_context(in_folder)?;
-    log_replay(&store.stats().replay);
-    Ok(Arc::new(store))
-}
-
-/// Says what of the log could not be read. Silence means that all of it could.
-fn log_replay(report: &ReplayReport) {
-    if report.skipped > 0 || report.unreadable_files > 0 || report.miscounted > 0 {
-        tracing::error!(
-            damaged_stretches = report.skipped,
-            damaged_bytes = report.skipped_bytes,
-            unreadable_files = report.unreadable_files,
-            miscounted_records = report.miscounted,
-            "the disk has damaged the log: what could be read is served"
-        );
-    }
-    for file in &report.quarantined {
-        tracing::error!(file, "a request in the log can't be decoded and is in quarantine");
-    }
-}
-
 /// One line that says where it listens, where it keeps spans, and what it promises.
 fn log_start(app: &App) {
     let config = &app.config;
@@ -204,6 +180,18 @@ fn log_start(app: &App) {
             "this door is open to other machines and there is no authentication yet: whoever reaches it can read and write"
         );
     }
+}
+
+/// Says that spans are taken from now on, what there is already, and what of it can't be read.
+fn log_ready(app: &App) {
+    let stats = app.store.stats();
+    opening::log_damage(&stats);
+    tracing::info!(
+        main = %format_args!("http://{}", app.main_door),
+        segments = stats.segments,
+        spans = stats.segment_spans + stats.head_spans,
+        "spandrel is ready"
+    );
 }
 
 /// Runs the demo and says where its trace is; a demo that fails takes nothing else with it.

@@ -14,14 +14,16 @@ use std::time::Duration;
 use crate::clock::{Clock, random_seed};
 use crate::disk::Disk;
 use crate::engine::{Charged, Engine, Opening, Recovery, Shared};
-use crate::maintenance::{Job, JobDone, pin};
+use crate::maintenance::{Job, JobDone};
 use crate::manifest::ManifestChange;
 use crate::options::{OpenError, Options, Progress, RecordDecoder, StoreStats};
-use crate::reads::TraceRow;
+use crate::predicate::SpanFilter;
+use crate::reads::{Selected, TraceRow};
 use crate::rollup::Rollup;
+use crate::segment_store::SegmentStore;
 use crate::store::{
-    AppendError, Batch, Completion, FoundTrace, NameRequest, ReadError, ScanRequest, SpanStore,
-    StoredSpan,
+    AppendError, Batch, ChangeFailed, Completion, FoundTrace, NameRequest, ReadError, ScanRequest,
+    SpanStore, StoredSpan,
 };
 use crate::tenant::Tenant;
 
@@ -29,7 +31,7 @@ use crate::tenant::Tenant;
 /// which each reserves before it is sent; jobs by the engine, which begins two at most; the rest
 /// by the callers who wait for it.
 enum Message {
-    Append(Charged, Completion),
+    Append(Box<Charged>, Completion),
     Done(JobDone),
     Delete(Tenant, u64, Sender<Result<(), ChangeFailed>>),
     Adopt(ManifestChange, Sender<()>),
@@ -45,14 +47,6 @@ pub struct EmbeddedStore {
     shared: Arc<Shared>,
     inbox: RwLock<Option<Sender<Message>>>,
     driver: Mutex<Option<JoinHandle<Result<(), AppendError>>>>,
-}
-
-/// Why a trace was not deleted or pinned.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct ChangeFailed {
-    /// What the store said.
-    pub reason: String,
 }
 
 impl EmbeddedStore {
@@ -83,9 +77,33 @@ impl EmbeddedStore {
         options: Options,
         disk: Arc<dyn Disk>,
         decoder: Arc<dyn RecordDecoder>,
+        progress: TellProgress,
+    ) -> Result<Self, OpenError> {
+        Self::run(Opening::begin(options, random_seed(), disk)?, decoder, progress)
+    }
+
+    /// Opens a store as [`Self::open`] does, with segments and manifest in a store of their own.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the store can't be opened; nothing is then changed that matters.
+    pub fn open_on(
+        options: Options,
+        disk: Arc<dyn Disk>,
+        segments: Arc<dyn SegmentStore>,
+        decoder: Arc<dyn RecordDecoder>,
+    ) -> Result<Self, OpenError> {
+        let opening = Opening::begin_on(options, random_seed(), disk, segments)?;
+        let store = Self::run(opening, decoder, Box::new(|_| {}))?;
+        store.wait_recovered()?;
+        Ok(store)
+    }
+
+    fn run(
+        opening: Opening,
+        decoder: Arc<dyn RecordDecoder>,
         mut progress: TellProgress,
     ) -> Result<Self, OpenError> {
-        let opening = Opening::begin(options, random_seed(), disk)?;
         let shared = Arc::clone(opening.shared());
         let (inbox, queue) = channel();
         let workers = Workers::start(&inbox)?;
@@ -149,15 +167,11 @@ impl EmbeddedStore {
     ///
     /// Fails when the trace can't be read or the copy can't be written.
     pub fn pin_trace(&self, tenant: &Tenant, trace_id_low: u64) -> Result<usize, ChangeFailed> {
-        let failed = |error: &dyn fmt::Display| ChangeFailed { reason: error.to_string() };
-        let spans = self.shared.trace(tenant, trace_id_low).map_err(|error| failed(&error))?;
-        if spans.is_empty() {
-            return Ok(0);
-        }
-        let pinned = pin::pin(&self.shared.workshop, tenant, trace_id_low, &spans);
-        let change = pinned.map_err(|error| failed(&error))?;
-        self.ask(|reply| Message::Adopt(change, reply));
-        Ok(spans.len())
+        let outcome = self.shared.pin_trace(tenant, trace_id_low);
+        let change = outcome.as_ref().map(|(_, change)| change.clone());
+        // After a failure too: the engine is to look what became of it.
+        self.ask(|reply| Message::Adopt(change.unwrap_or_default(), reply));
+        outcome.map(|(span_count, _)| span_count)
     }
 
     /// Leaves a trace to the retention again. Returns whether it was pinned.
@@ -166,11 +180,10 @@ impl EmbeddedStore {
     ///
     /// Fails when that can't be made durable.
     pub fn unpin_trace(&self, tenant: &Tenant, trace_id_low: u64) -> Result<bool, ChangeFailed> {
-        let change = pin::unpin(&self.shared.workshop, tenant, trace_id_low)
-            .map_err(|error| ChangeFailed { reason: error.to_string() })?;
-        let was_pinned = !change.remove.is_empty();
+        let outcome = self.shared.unpin_trace(tenant, trace_id_low);
+        let change = outcome.clone().unwrap_or_default();
         self.ask(|reply| Message::Adopt(change, reply));
-        Ok(was_pinned)
+        outcome.map(|change| !change.remove.is_empty())
     }
 
     /// What is known of some traces without their spans, in the order asked for: of those that
@@ -242,6 +255,16 @@ impl EmbeddedStore {
         visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         self.shared.scan(tenant, &ScanRequest::default(), visit)
+    }
+
+    /// Counts the spans in segments that meet a filter, from columns alone: what a search costs
+    /// before it reads whole traces.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn select(&self, tenant: &Tenant, filter: &SpanFilter) -> Result<Selected, ReadError> {
+        self.shared.select(tenant, filter)
     }
 
     /// Sends a message and waits for its answer; `None` when the store closes instead.
@@ -321,13 +344,12 @@ fn drive(
         // All that came during the last sync goes in the next group.
         while let Some(taken) = message {
             match taken {
-                Message::Append(request, done) => engine.append(request, done),
+                Message::Append(request, done) => engine.append(*request, done),
                 Message::Done(done) => engine.finish_job(done, clock.wall_ns()),
                 Message::Delete(tenant, trace_id_low, reply) => {
                     engine.commit(clock.now_ns(), settle);
                     let outcome = engine.delete_trace(&tenant, trace_id_low);
-                    let outcome =
-                        outcome.map_err(|error| ChangeFailed { reason: error.to_string() });
+                    let outcome = outcome.map_err(|error| ChangeFailed::new(&error));
                     let _ = reply.send(outcome);
                 }
                 Message::Adopt(change, reply) => {
@@ -382,7 +404,7 @@ impl SpanStore for EmbeddedStore {
             Err(error) => done(Err(error)),
             Ok(request) => {
                 // The thread ends early only if a completion panicked in it.
-                if let Err(unsent) = inbox.send(Message::Append(request, done))
+                if let Err(unsent) = inbox.send(Message::Append(Box::new(request), done))
                     && let Message::Append(_, done) = unsent.0
                 {
                     done(Err(self.shared.refuse_closing()));

@@ -5,8 +5,9 @@
 //!
 //! What is decoded is hostile, whatever the checksum around it says: decoding never panics, and
 //! never allocates more than the count and the length that its caller allows (times a small
-//! constant for what is kept to work with). How many values a part has is not in the part; the
-//! caller knows it from the row group, and checks it before it asks.
+//! constant for what is kept to work with). What a column holds after an error is nothing to rely
+//! on. How many values a part has is not in the part; the caller knows it from the row group, and
+//! checks it before it asks.
 
 pub mod bits;
 pub mod dictionary;

@@ -4,6 +4,8 @@
 //! thread, no clock and no chance in here, so that the whole of it runs under simulation: the
 //! same events on the same disk leave the same bytes.
 
+mod doomed;
+mod doubts;
 mod maintenance;
 mod opening;
 mod shared;
@@ -11,12 +13,13 @@ mod shared;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::LogPosition;
 use crate::disk::DiskLock;
 use crate::options::{Durability, StoreStats};
-use crate::store::{AppendError, Batch, StoredSpan};
+use crate::store::{AppendError, Batch, FoundTrace, ScanRequest, StoredSpan};
 use crate::tenant::Tenant;
 use crate::wal::{Log, encode_record};
 
@@ -229,6 +232,26 @@ impl<T> Engine<T> {
         window: impl std::ops::RangeBounds<u64>,
     ) -> Result<crate::Rollup, crate::ReadError> {
         self.shared.rollup(tenant, &window)
+    }
+
+    /// See [`crate::SpanStore::scan`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub fn scan(
+        &self,
+        tenant: &Tenant,
+        request: &ScanRequest,
+        visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
+    ) -> Result<(), crate::ReadError> {
+        self.shared.scan(tenant, request, visit)
+    }
+
+    /// See [`crate::SpanStore::missing`].
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        self.shared.missing()
     }
 
     /// Returns what the engine counts.

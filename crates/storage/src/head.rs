@@ -9,6 +9,7 @@ mod chunks;
 mod flush;
 mod names;
 mod pointer;
+mod search;
 mod tenant;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::tenant::Tenant;
 pub(crate) use chunks::ChunkBounds;
 use flush::{Carried, Covered};
 pub(crate) use flush::{FlushPlan, FlushPolicy};
+pub(crate) use search::HeadChunks;
 pub(crate) use tenant::TenantHead;
 pub(crate) use trace::TraceRows;
 
@@ -100,33 +102,6 @@ impl Head {
     pub(crate) fn trace(&self, tenant: &Tenant, trace_id_low: u64) -> Vec<StoredSpan> {
         let rows = self.view(tenant, |head| head.map(|head| head.trace_rows(trace_id_low)));
         rows.map_or_else(Vec::new, TraceRows::into_spans)
-    }
-
-    /// See [`crate::SpanStore::scan`]. The order is that of the instant at which it begins.
-    pub(crate) fn scan(
-        &self,
-        tenant: &Tenant,
-        request: &ScanRequest,
-        visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
-    ) {
-        let may_be_inside = |(_, latest_start_ns): &(u64, Option<u64>)| {
-            request.start_min_ns.is_none_or(|min_ns| latest_start_ns.is_some_and(|ns| ns >= min_ns))
-        };
-        let mut traces: Vec<_> = self.view(tenant, |head| {
-            head.into_iter().flat_map(TenantHead::traces).filter(may_be_inside).collect()
-        });
-        traces.sort_unstable_by_key(|(low, latest_start_ns)| Reverse((*latest_start_ns, *low)));
-        for (trace_id_low, _) in traces {
-            let spans = self.trace(tenant, trace_id_low);
-            if passes(&spans, request) && visit(FoundTrace { trace_id_low, spans }).is_break() {
-                return;
-            }
-        }
-    }
-
-    /// See [`crate::SpanStore::names`].
-    pub(crate) fn names(&self, tenant: &Tenant, wanted: &NameRequest) -> Vec<String> {
-        self.view(tenant, |head| head.map_or_else(Vec::new, |head| head.names.list(wanted)))
     }
 
     /// Hides a trace at once; returns how many spans it had. If a flush of them is open, they
@@ -211,18 +186,6 @@ impl Head {
     fn sum(&self, of: impl Fn(&TenantHead) -> u64) -> u64 {
         read(&self.tenants).values().map(|head| of(&read(head))).sum()
     }
-}
-
-fn passes(spans: &[StoredSpan], request: &ScanRequest) -> bool {
-    let is_inside = |span: &Span<'_>| match span.start_ns {
-        Some(start_ns) => {
-            request.start_min_ns.is_none_or(|min_ns| start_ns >= min_ns)
-                && request.start_max_ns.is_none_or(|max_ns| start_ns <= max_ns)
-        }
-        None => request.start_min_ns.is_none(),
-    };
-    let is_met = |filter: &SpanFilter| spans.iter().any(|span| filter.matches(span));
-    spans.iter().any(|span| is_inside(span)) && request.filters.iter().all(is_met)
 }
 
 // A thread that panicked under a lock stopped the log's thread or a flush with it; what it left

@@ -22,6 +22,7 @@ mod options;
 mod predicate;
 mod reads;
 mod rollup;
+mod search;
 #[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
 mod segment;
 mod segment_store;
@@ -33,7 +34,7 @@ mod wal;
 pub use batch::SpanBatch;
 pub use budget::{Account, OverBudget, Reservation};
 pub use disk::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile, RealDisk};
-pub use embedded::{ChangeFailed, EmbeddedStore, TellProgress};
+pub use embedded::{EmbeddedStore, TellProgress};
 pub use engine::{Charged, Engine, Opening, Recovery};
 pub use maintenance::{CompactionPolicy, Job, JobDone, Retention, StoreLen};
 pub use manifest::{
@@ -46,20 +47,23 @@ pub use options::{
 pub use predicate::{
     AttributeScope, Ordered, Predicate, SpanFilter, TextTest, ValueTest, attribute_prints_as,
 };
-pub use reads::TraceRow;
+pub use reads::{Selected, TraceRow};
 pub use rollup::{
     CallKey, CallRow, Class, Histogram, Limits, NAME_LEN_MAX, NO_MINUTE, Name, NameText, Rollup,
     RollupError, SpanKey, SpanRow, minute_of,
 };
+#[doc(hidden)]
+pub use segment::read_hostile_segment;
 pub use segment_store::{
     HandleCounts, ListedObject, LocalSegmentStore, ManifestVersion, RangeRead, RangesRead,
     SegmentStore, SegmentUpload, SwapError, read_ranges_blocking,
 };
 pub use store::{
-    AppendError, Batch, Completion, FoundTrace, NameRequest, Origin, ReadError, ScanRequest,
-    SpanStore, StoredSpan,
+    AppendError, Batch, ChangeFailed, Completion, FoundTrace, NameRequest, Origin, ReadError,
+    ScanRequest, SpanStore, StoredSpan,
 };
 pub use tenant::{TENANT_NAME_LEN_MAX, Tenant, TenantError};
 pub use tools::{
-    BackupError, BackupReport, TellWork, VerifyReport, WorkDone, backup_manifest_path, verify,
+    BackupError, BackupReport, SegmentPart, TellWork, VerifyReport, WorkDone, backup_manifest_path,
+    verify,
 };

@@ -197,6 +197,8 @@ pub struct StoreStats {
     pub flushes: u64,
     /// Spans in those.
     pub flushed_spans: u64,
+    /// Bytes of those.
+    pub flushed_bytes: u64,
     /// Merges and rewrites of segments.
     pub compactions: u64,
     /// Spans that those left out because an equal one is there.
@@ -206,6 +208,9 @@ pub struct StoreStats {
     pub unsettled_traces: u64,
     /// Spans that the merge under way has written, and those that it has to write.
     pub compacting_spans: (u64, u64),
+    /// Whether a flush, a merge or a rewrite is under way, or will begin without being asked for.
+    /// A flush that is only not due yet does not count.
+    pub is_maintaining: bool,
     /// Segments removed because they were kept long enough.
     pub expired_segments: u64,
     /// Deletions of traces whose space is not given back yet.

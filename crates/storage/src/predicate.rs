@@ -191,7 +191,9 @@ fn number(value: &Value<'_>) -> Option<f64> {
 }
 
 impl Ordered {
-    fn holds(self, left: f64, right: f64) -> bool {
+    /// Whether two numbers stand so to each other.
+    #[inline]
+    pub(crate) fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Self::Less => left < right,
             Self::LessOrEqual => left <= right,

@@ -8,8 +8,13 @@
 mod batch;
 mod cache;
 mod lookup;
+mod names;
 mod rollups;
+mod scan;
+mod search_parts;
 mod trace_rows;
 
 pub(crate) use cache::{OpenSegment, SegmentCache, Trouble, disk};
+pub use scan::Selected;
+pub(crate) use scan::{HeadGroups, Scan, decisive_first};
 pub use trace_rows::TraceRow;

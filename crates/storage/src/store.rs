@@ -199,3 +199,17 @@ pub enum ReadError {
         reason: String,
     },
 }
+
+/// Why a trace was not deleted or pinned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ChangeFailed {
+    /// What the store said.
+    pub reason: String,
+}
+
+impl ChangeFailed {
+    pub(crate) fn new(error: &dyn std::fmt::Display) -> Self {
+        Self { reason: error.to_string() }
+    }
+}

@@ -3,9 +3,11 @@
 //! Each tells how far it has come, and changes nothing in the store that it looks at.
 
 mod backup;
+mod breakdown;
 mod verify;
 
 pub use backup::{BackupError, BackupReport, backup_manifest_path};
+pub use breakdown::SegmentPart;
 pub use verify::{VerifyReport, verify};
 
 /// How far a long piece of work has come.

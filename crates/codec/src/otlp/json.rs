@@ -257,6 +257,10 @@ impl<'de> Members<'de> for ScopeReader {
         self.scope = Some(Scope::default());
     }
 
+    fn null<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        Ok(())
+    }
+
     fn member<A: MapAccess<'de>>(&mut self, key: &str, members: &mut A) -> Result<(), A::Error> {
         let scope = self.scope.get_or_insert_default();
         match key {

@@ -34,6 +34,12 @@ pub(super) trait Members<'de> {
     fn end<E: serde::de::Error>(&mut self) -> Result<(), E> {
         Ok(())
     }
+
+    /// Reads null in an object's place: an empty one, where that says no more than none.
+    fn null<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        self.begin();
+        self.end()
+    }
 }
 
 /// Passes over a member's value.
@@ -41,7 +47,7 @@ pub(super) fn skip<'de, A: MapAccess<'de>>(members: &mut A) -> Result<(), A::Err
     members.next_value::<IgnoredAny>().map(drop)
 }
 
-/// Reads one object; null is an empty one.
+/// Reads one object, or null.
 pub(super) struct Object<'m, M>(pub(super) &'m mut M);
 
 impl<'de, M: Members<'de>> DeserializeSeed<'de> for Object<'_, M> {
@@ -68,8 +74,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        self.0.begin();
-        self.0.end()
+        self.0.null()
     }
 }
 
@@ -103,15 +108,28 @@ impl<'de, M: Members<'de>> Visitor<'de> for Objects<'_, M> {
 
 /// Reads a text; null is an empty one.
 pub(super) fn text<'de, A: MapAccess<'de>>(members: &mut A) -> Result<Cow<'de, str>, A::Error> {
-    Ok(members.next_value::<Option<Key<'de>>>()?.map_or(Cow::Borrowed(""), |text| text.0))
+    Ok(optional_text(members)?.unwrap_or(Cow::Borrowed("")))
+}
+
+fn optional_text<'de, A: MapAccess<'de>>(
+    members: &mut A,
+) -> Result<Option<Cow<'de, str>>, A::Error> {
+    Ok(members.next_value::<Option<Key<'de>>>()?.map(|text| text.0))
 }
 
 /// Reads a whole number of the member's type; null is zero.
 pub(super) fn whole<'de, A: MapAccess<'de>, T: TryFrom<i128> + Default>(
     members: &mut A,
 ) -> Result<T, A::Error> {
-    let Some(Whole(number)) = members.next_value()? else { return Ok(T::default()) };
-    T::try_from(number).map_err(|_| A::Error::custom(format_args!("{number} is out of range")))
+    Ok(optional_whole(members)?.unwrap_or_default())
+}
+
+fn optional_whole<'de, A: MapAccess<'de>, T: TryFrom<i128>>(
+    members: &mut A,
+) -> Result<Option<T>, A::Error> {
+    let Some(Whole(number)) = members.next_value()? else { return Ok(None) };
+    let refused = |_| A::Error::custom(format_args!("{number} is out of range"));
+    T::try_from(number).map(Some).map_err(refused)
 }
 
 /// Reads the number of an enum, or finds it by its name; null and an unknown name are zero.
@@ -174,33 +192,35 @@ impl Visitor<'_> for WholeVisitor {
     }
 }
 
-/// Reads a double: a number, or its name or digits in quotes; null is zero.
-fn double<'de, A: MapAccess<'de>>(members: &mut A) -> Result<f64, A::Error> {
+/// Reads a double: a number, or its name or digits in quotes.
+fn optional_double<'de, A: MapAccess<'de>>(members: &mut A) -> Result<Option<f64>, A::Error> {
     // serde_json's own doubles may be off by the last bit; the standard library's are not.
     let raw = members.next_value::<&'de RawValue>()?.get();
     let digits = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(raw);
     match digits {
-        "null" => Ok(0.0),
-        "NaN" => Ok(f64::NAN),
-        "Infinity" => Ok(f64::INFINITY),
-        "-Infinity" => Ok(f64::NEG_INFINITY),
+        "null" => Ok(None),
+        "NaN" => Ok(Some(f64::NAN)),
+        "Infinity" => Ok(Some(f64::INFINITY)),
+        "-Infinity" => Ok(Some(f64::NEG_INFINITY)),
         _ if digits.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => digits
             .parse()
+            .map(Some)
             .map_err(|_| A::Error::custom(format_args!("{:?} is not a number", echo(digits)))),
         _ => Err(A::Error::custom(format_args!("{:?} is not a number", echo(digits)))),
     }
 }
 
-/// Reads bytes; null is none.
-fn bytes<'de, A: MapAccess<'de>>(members: &mut A) -> Result<Vec<u8>, A::Error> {
+/// Reads bytes.
+fn optional_bytes<'de, A: MapAccess<'de>>(members: &mut A) -> Result<Option<Vec<u8>>, A::Error> {
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
     const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
     const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-    let text = text(members)?;
+    let Some(text) = optional_text(members)? else { return Ok(None) };
     let engine = if text.contains(['-', '_']) { URL_SAFE } else { STANDARD };
-    engine.decode(&*text).map_err(|error| A::Error::custom(format_args!("no base64: {error}")))
+    let refused = |error| A::Error::custom(format_args!("no base64: {error}"));
+    engine.decode(&*text).map(Some).map_err(refused)
 }
 
 /// Reads `KeyValue`s and appends them to a list.
@@ -248,39 +268,56 @@ struct AnyValue<'m, 'de> {
     depth_left: usize,
 }
 
+impl<'de> AnyValue<'_, 'de> {
+    /// Reads a member that holds no further values; null leaves the value as it is.
+    fn scalar<A: MapAccess<'de>>(
+        key: &str,
+        members: &mut A,
+    ) -> Result<Option<Value<'de>>, A::Error> {
+        Ok(match key {
+            "stringValue" | "string_value" => optional_text(members)?.map(Value::String),
+            "boolValue" | "bool_value" => members.next_value::<Option<bool>>()?.map(Value::Bool),
+            "intValue" | "int_value" => optional_whole(members)?.map(Value::Int),
+            "doubleValue" | "double_value" => optional_double(members)?.map(Value::Double),
+            NAN_BITS => optional_text(members)?.map(|bits| Value::Double(nan(&bits))),
+            "bytesValue" | "bytes_value" => {
+                optional_bytes(members)?.map(|bytes| Value::Bytes(Cow::Owned(bytes)))
+            }
+            _ => {
+                skip(members)?;
+                None
+            }
+        })
+    }
+}
+
 impl<'de> Members<'de> for AnyValue<'_, 'de> {
     fn member<A: MapAccess<'de>>(&mut self, key: &str, members: &mut A) -> Result<(), A::Error> {
-        match key {
-            "stringValue" | "string_value" => *self.value = Value::String(text(members)?),
-            "boolValue" | "bool_value" => {
-                *self.value = Value::Bool(members.next_value::<Option<bool>>()?.unwrap_or(false));
+        let is_array = matches!(key, "arrayValue" | "array_value");
+        if !is_array && !matches!(key, "kvlistValue" | "kvlist_value") {
+            if let Some(value) = Self::scalar(key, members)? {
+                *self.value = value;
             }
-            "intValue" | "int_value" => *self.value = Value::Int(whole(members)?),
-            "doubleValue" | "double_value" => *self.value = Value::Double(double(members)?),
-            NAN_BITS => *self.value = Value::Double(nan(&text(members)?)),
-            "bytesValue" | "bytes_value" => *self.value = Value::Bytes(Cow::Owned(bytes(members)?)),
-            "arrayValue" | "array_value" | "kvlistValue" | "kvlist_value"
-                if self.depth_left == 0 =>
-            {
-                let message = format!("a value is nested over {VALUE_DEPTH_MAX} deep");
-                self.fault.note(DecodeError::of_body(message));
-                skip(members)?;
+            return Ok(());
+        }
+        let Some(depth_left) = self.depth_left.checked_sub(1) else {
+            let message = format!("a value is nested over {VALUE_DEPTH_MAX} deep");
+            self.fault.note(DecodeError::of_body(message));
+            return skip(members);
+        };
+        let fault = &mut *self.fault;
+        if is_array {
+            let mut out = Vec::new();
+            let reader = Elements { out: &mut out, fault, depth_left };
+            if read_values(reader, members)? {
+                *self.value = Value::Array(out);
             }
-            "arrayValue" | "array_value" => {
-                let mut elements = Vec::new();
-                let (fault, depth_left) = (&mut *self.fault, self.depth_left - 1);
-                let mut list = ValuesOf(Elements { out: &mut elements, fault, depth_left });
-                members.next_value_seed(Object(&mut list))?;
-                *self.value = Value::Array(elements);
+        } else {
+            let mut out = Vec::new();
+            let reader = Attributes { out: &mut out, fault, depth_left };
+            if read_values(reader, members)? {
+                *self.value = Value::Map(out);
             }
-            "kvlistValue" | "kvlist_value" => {
-                let mut entries = Vec::new();
-                let (fault, depth_left) = (&mut *self.fault, self.depth_left - 1);
-                let mut list = ValuesOf(Attributes { out: &mut entries, fault, depth_left });
-                members.next_value_seed(Object(&mut list))?;
-                *self.value = Value::Map(entries);
-            }
-            _ => skip(members)?,
         }
         Ok(())
     }
@@ -295,15 +332,33 @@ fn nan(hex_bits: &str) -> f64 {
     bits.ok().filter(|double| double.is_nan()).unwrap_or(f64::NAN)
 }
 
-/// Reads an `ArrayValue` or a `KeyValueList`: an object of one list.
-struct ValuesOf<M>(M);
+/// Reads an `ArrayValue` or a `KeyValueList`; false for null.
+fn read_values<'de, M: Members<'de>, A: MapAccess<'de>>(
+    reader: M,
+    members: &mut A,
+) -> Result<bool, A::Error> {
+    let mut values = ValuesOf { reader, is_null: false };
+    members.next_value_seed(Object(&mut values))?;
+    Ok(!values.is_null)
+}
+
+/// Reads an object of one list.
+struct ValuesOf<M> {
+    reader: M,
+    is_null: bool,
+}
 
 impl<'de, M: Members<'de>> Members<'de> for ValuesOf<M> {
     fn member<A: MapAccess<'de>>(&mut self, key: &str, members: &mut A) -> Result<(), A::Error> {
         match key {
-            "values" => members.next_value_seed(Objects(&mut self.0)),
+            "values" => members.next_value_seed(Objects(&mut self.reader)),
             _ => skip(members),
         }
+    }
+
+    fn null<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        self.is_null = true;
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde_json::json;
+use spandrel_storage::{Progress, Recovery};
 
 use crate::app::App;
 use crate::metrics::exposition;
@@ -22,17 +23,21 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/metrics", get(metrics))
 }
 
-/// The process answers. Never touches the disk.
-async fn health() -> Response {
-    Json(json!({ "status": "UP" })).into_response()
+/// The process answers; `partial` says what its answers leave out. Never touches the disk.
+async fn health(State(app): State<Arc<App>>) -> Response {
+    Json(json!({ "status": "UP", "partial": app.store.missing() })).into_response()
 }
 
-/// Spans are taken and questions answered: replay is done, and nobody has asked to close.
+/// Spans are taken: the log is replayed, and nobody has asked to close.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    let reason = match (app.is_ready(), app.is_closing.load(Ordering::Relaxed)) {
-        (_, true) => "closing",
-        (false, false) => "replaying the log",
-        (true, false) => {
+    let reason = match (app.store.recovery(), app.is_closing.load(Ordering::Relaxed)) {
+        (_, true) => "closing".to_owned(),
+        (Recovery::Failed(reason), false) => format!("the log can't be replayed: {reason}"),
+        (Recovery::Replaying(progress), false) => {
+            let Progress { bytes_done, bytes, .. } = progress;
+            format!("replaying the log: {bytes_done} of {bytes} bytes are done")
+        }
+        (Recovery::Done, false) => {
             return Json(json!({ "ready": true, "sinceNs": app.started_ns.to_string() }))
                 .into_response();
         }

@@ -19,7 +19,7 @@ use spandrel_query::{StoredTrace, dependencies, find_trace, search};
 use spandrel_storage::NameRequest;
 
 use crate::api::parameters::{LIMIT_DEFAULT, Parameters};
-use crate::app::App;
+use crate::app::{Answered, App};
 use crate::refusal::{Refusal, TextRefusal};
 
 /// From how many services on names are worth caching in a browser (Zipkin's rule: with fewer,
@@ -50,7 +50,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 async fn services(State(app): State<Arc<App>>) -> Answer {
     let names = folded_names(&app, NameRequest::Services).await?;
-    app.has_many_services.store(names.len() > CACHED_ABOVE_SERVICES, Ordering::Relaxed);
+    app.has_many_services.store(names.value.len() > CACHED_ABOVE_SERVICES, Ordering::Relaxed);
     Ok(cached_names(&app, names))
 }
 
@@ -70,14 +70,19 @@ fn required_service(query: Option<&str>) -> Result<String, Refusal> {
     Ok(Parameters::parse(query)?.required("serviceName")?.to_lowercase())
 }
 
-async fn folded_names(app: &App, wanted: NameRequest) -> Result<BTreeSet<String>, Refusal> {
+async fn folded_names(
+    app: &App,
+    wanted: NameRequest,
+) -> Result<Answered<BTreeSet<String>>, Refusal> {
     let names = app.query(move |store, tenant| Ok(store.names(tenant, &wanted)?)).await?;
-    Ok(names.iter().map(|name| name.to_lowercase()).collect())
+    Ok(names.map(|names| names.iter().map(|name| name.to_lowercase()).collect()))
 }
 
-fn cached_names(app: &App, names: BTreeSet<String>) -> Response {
-    let mut response = Json(names).into_response();
-    if app.has_many_services.load(Ordering::Relaxed) {
+fn cached_names(app: &App, names: Answered<BTreeSet<String>>) -> Response {
+    // What is incomplete now may be whole the next moment.
+    let is_cached = names.partial.is_none();
+    let mut response = names.map(Json).into_response();
+    if is_cached && app.has_many_services.load(Ordering::Relaxed) {
         let value = HeaderValue::from_static("max-age=300, must-revalidate");
         response.headers_mut().insert(CACHE_CONTROL, value);
     }
@@ -89,7 +94,7 @@ async fn traces(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answe
     let body = app
         .query(move |store, tenant| Ok(json_lists(&search(store, tenant, &wanted)?.traces)))
         .await?;
-    Ok(json_response(body))
+    Ok(body.map(json_response).into_response())
 }
 
 async fn trace(State(app): State<Arc<App>>, Path(text): Path<String>) -> Answer {
@@ -103,7 +108,7 @@ async fn trace(State(app): State<Arc<App>>, Path(text): Path<String>) -> Answer 
             Ok(body)
         })
         .await?;
-    Ok(json_response(body))
+    Ok(body.map(json_response).into_response())
 }
 
 async fn trace_many(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
@@ -118,7 +123,7 @@ async fn trace_many(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> A
             Ok(json_lists(&found))
         })
         .await?;
-    Ok(json_response(body))
+    Ok(body.map(json_response).into_response())
 }
 
 /// One row of `/dependencies`; the errors are left out when there are none.
@@ -151,7 +156,8 @@ async fn dependency_links(State(app): State<Arc<App>>, RawQuery(query): RawQuery
         call_count: link.call_count,
         error_count: link.error_count,
     };
-    Ok(Json(links.into_iter().map(row).collect::<Vec<_>>()).into_response())
+    let rows = links.map(|links| Json(links.into_iter().map(row).collect::<Vec<_>>()));
+    Ok(rows.into_response())
 }
 
 /// Which tags are worth completing is an operator's list in Zipkin, empty by default. Here

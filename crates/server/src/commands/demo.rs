@@ -5,16 +5,13 @@
 
 use anyhow::Context as _;
 
-use crate::cli::DemoFlags;
+use crate::cli::{DemoFlags, USUAL_URL};
 use crate::commands::fetch::Server;
 use crate::commands::print::print_lines;
 use crate::commands::trace::drawn;
 use crate::config::ServeConfig;
 use crate::demo::tell;
 use crate::serve::{Running, StopSignals};
-
-/// Where a server answers that was started without flags.
-const USUAL_URL: &str = "http://127.0.0.1:9411";
 
 /// Runs the demo.
 pub(super) fn run(flags: &DemoFlags) -> anyhow::Result<()> {
@@ -52,6 +49,7 @@ async fn serve_and_show() -> anyhow::Result<()> {
     let mut stop = StopSignals::listen()?;
     let folder = tempfile::tempdir().context("the demo needs a temporary folder")?;
     let running = Running::start(ServeConfig::temporary(folder.path())).await?;
+    running.recovered().await?;
     show(format!("http://{}", running.app.main_door)).await?;
     print_lines(["the server stays until Ctrl-C; what it has then goes with it".to_owned()])?;
     stop.wait().await;

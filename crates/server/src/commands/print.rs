@@ -24,6 +24,19 @@ pub(crate) fn print_error(error: &anyhow::Error) {
     let _ = writeln!(io::stderr(), "spandrel: {error:#}");
 }
 
+/// Says on standard error why an answer may be incomplete.
+pub(crate) fn warn_partial(reason: Option<&str>) {
+    if let Some(reason) = reason {
+        warn(&format!("the answer may be incomplete: {}", escaped(reason)));
+    }
+}
+
+/// Prints a line to standard error.
+pub(crate) fn warn(message: &str) {
+    // With standard error gone there is nowhere left to say so.
+    let _ = writeln!(io::stderr(), "spandrel: {message}");
+}
+
 /// Escapes control characters and those that turn the direction of writing, so that stored
 /// text can't drive the terminal.
 pub(crate) fn escaped(text: &str) -> String {

@@ -4,7 +4,7 @@ use std::env;
 
 use crate::cli::TraceFlags;
 use crate::commands::fetch::Server;
-use crate::commands::print::print_lines;
+use crate::commands::print::{print_lines, warn_partial};
 use crate::commands::waterfall::{Columns, draw};
 
 /// How wide the drawing is where no terminal says.
@@ -40,6 +40,7 @@ fn path(trace_id: &str, query: &str) -> String {
 
 fn lines(body: &str, width: Option<u16>) -> anyhow::Result<Vec<String>> {
     let columns: Columns = serde_json::from_str(body)?;
+    warn_partial(columns.partial.as_deref());
     let width = width.or_else(terminal_width).unwrap_or(WIDTH_DEFAULT);
     Ok(draw(&columns, usize::from(width.max(WIDTH_MIN))))
 }

@@ -19,6 +19,9 @@ pub(super) struct Columns {
     strings: Vec<String>,
     rows: Rows,
     events: Events,
+    /// Why something may be missing.
+    #[serde(default)]
+    pub(super) partial: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use spandrel_codec::{SpanSink, zipkin};
+use spandrel_codec::SpanSink;
 use spandrel_model::Span;
 use spandrel_storage::{Origin, OverBudget, RecordDecoder, Reservation, SpanBatch};
 
 use crate::admission::{ContentEncoding, inflate};
+use crate::receivers::format::WireFormat;
 
 /// The name under which a record keeps how large its body could be when inflated.
 pub(crate) const INFLATED_LEN_LIMIT: &str = "inflated_len_max";
@@ -81,7 +82,7 @@ impl RecordDecoder for StoredRequests {
         body: &[u8],
         sink: &mut dyn FnMut(&Span<'_>),
     ) -> Result<(), String> {
-        let format = zipkin::Format::from_name(&origin.format)
+        let format = WireFormat::from_name(&origin.format)
             .ok_or_else(|| format!("this version knows no format `{}`", origin.format))?;
         let encoding = ContentEncoding::from_name(&origin.content_encoding).ok_or_else(|| {
             format!("this version knows no content encoding `{}`", origin.content_encoding)
@@ -97,7 +98,7 @@ impl RecordDecoder for StoredRequests {
                 Cow::Owned(inflated)
             }
         };
-        zipkin::decode(format, &body, &mut Lent(sink)).map_err(|error| error.to_string())?;
+        format.decode(&body, &mut Lent(sink)).map_err(|error| error.to_string())?;
         Ok(())
     }
 }

@@ -100,6 +100,9 @@ fn wrong_settings_are_refused_before_anything_is_opened() {
     for (flag, value, text) in [
         ("--memory", "1.5GiB", "memory `1.5GiB` is no size"),
         ("--durability", "never", "neither fsync nor interval"),
+        ("--retention-age", "14", "retention-age `14` is no age"),
+        ("--retention-size", "120%", "retention-size `120%` is no size"),
+        ("--retention-free", "some", "retention-free `some` is no size"),
         ("--config", "/nonexistent/spandrel.toml", "can't be read"),
     ] {
         let log = Server::try_start(folder.path(), &[flag, value]).err().expect("it is refused");

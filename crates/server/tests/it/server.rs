@@ -16,6 +16,9 @@ pub(crate) const SPANDREL: &str = env!("CARGO_BIN_EXE_spandrel");
 /// How long the binary may take to open its door; far more than it needs.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often a question is asked whose answer has to change; far more often than it needs.
+const ASKED_MAX: u32 = 10_000;
+
 /// A running server. Dropping it kills it.
 pub(crate) struct Server {
     child: Child,
@@ -24,13 +27,23 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts on a folder, with further flags, and waits until it is open.
+    /// Starts on a folder, with further flags, and waits until it takes spans.
     pub(crate) fn start(data_dir: &Path, flags: &[&str]) -> Self {
         Self::try_start(data_dir, flags).unwrap_or_else(|log| panic!("did not open: {log}"))
     }
 
     /// Starts, or returns what it logged before it ended.
     pub(crate) fn try_start(data_dir: &Path, flags: &[&str]) -> Result<Self, String> {
+        Self::start_until("spandrel is ready", data_dir, flags)
+    }
+
+    /// Starts and waits until it answers questions, which is before the log is replayed.
+    pub(crate) fn start_open(data_dir: &Path, flags: &[&str]) -> Self {
+        Self::start_until("spandrel is open", data_dir, flags)
+            .unwrap_or_else(|log| panic!("did not open: {log}"))
+    }
+
+    fn start_until(line_part: &str, data_dir: &Path, flags: &[&str]) -> Result<Self, String> {
         let mut child = Command::new(SPANDREL)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
@@ -45,7 +58,9 @@ impl Server {
         while let Ok(line) = log.recv_timeout(OPEN_TIMEOUT) {
             seen += &line;
             seen.push('\n');
-            if let Some(address) = opened_at(&line) {
+            if line.contains(line_part)
+                && let Some(address) = address_in(&line)
+            {
                 return Ok(Self { child, address, log });
             }
         }
@@ -53,6 +68,21 @@ impl Server {
         let _ = child.kill();
         let _ = child.wait();
         Err(seen)
+    }
+
+    /// Waits until it takes spans.
+    pub(crate) fn wait_ready(&self) {
+        while let Ok(line) = self.log.recv_timeout(OPEN_TIMEOUT) {
+            if line.contains("spandrel is ready") {
+                return;
+            }
+        }
+        panic!("it does not get ready");
+    }
+
+    /// Asks again and again until something holds, which it does soon.
+    pub(crate) fn wait_until(&self, mut holds: impl FnMut(&Self) -> bool) {
+        assert!((0..ASKED_MAX).any(|_| holds(self)), "it does not come to hold");
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -107,11 +137,8 @@ pub(crate) fn lines_of(pipe: impl Read + Send + 'static) -> mpsc::Receiver<Strin
     receiver
 }
 
-/// The address in the start line: `... spandrel is open ... main=http://127.0.0.1:1234 ...`.
-fn opened_at(line: &str) -> Option<SocketAddr> {
-    if !line.contains("spandrel is open") {
-        return None;
-    }
+/// The address in a line of the start: `... main=http://127.0.0.1:1234 ...`.
+fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("main=http://")?;
     rest.split_whitespace().next()?.parse().ok()
 }

@@ -24,7 +24,7 @@ pub(crate) use key::{ColumnKey, Field, Owner, ValueKind};
 pub(crate) use read::{Resources, SpanReader};
 pub(crate) use shapes::Shapes;
 pub(crate) use texts::{TextHeap, Texts};
-pub(crate) use value_bytes::read_address;
+pub(crate) use value_bytes::{read_address, read_resource, read_value};
 
 /// How many rows a chunk has at most.
 pub(crate) const CHUNK_ROW_COUNT_MAX: usize = 16 << 10;

@@ -12,6 +12,9 @@ pub(super) const COLUMN_LEVEL: i32 = 1;
 /// Dictionaries are written once a segment, and hold what repeats least.
 pub(super) const DICTIONARY_LEVEL: i32 = 3;
 
+/// A frame of fewer bytes saves nothing: its own head and tables take as much.
+const COMPRESSED_LEN_MIN: usize = 32;
+
 /// What is kept between parts that are encoded: one for each thread that encodes.
 ///
 /// Its buffers grow to the largest part seen, and stay.
@@ -43,8 +46,11 @@ impl Encoder {
         Self::default()
     }
 
-    /// Compresses, if that takes at least a twentieth away.
+    /// Compresses, if there is enough to compress, and that takes at least a twentieth away.
     pub(super) fn compress(&mut self, bytes: &[u8], level: i32) -> Option<&[u8]> {
+        if bytes.len() < COMPRESSED_LEN_MIN {
+            return None;
+        }
         if self.level != level {
             self.compressor.set_compression_level(level).ok()?;
             self.level = level;

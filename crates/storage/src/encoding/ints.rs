@@ -33,6 +33,9 @@ mod method {
 /// Below this many the tables that a model of the numbers needs outweigh what it saves.
 const MODELLED_COUNT_MIN: usize = 24;
 
+/// How many numbers are looked at to find out whether they follow each other.
+const TREND_SAMPLE_LEN: usize = 128;
+
 /// Up to here one byte plane and zstd do as well as a model.
 const MODELLED_RANGE_MIN: u64 = 256;
 
@@ -79,6 +82,7 @@ fn encode_modelled<W: Word>(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
+    let is_trend = is_trend(values);
     let narrow = &mut encoder.narrow;
     let offsets = values.iter().map(|value| value.minus(min).widen());
     let written = if kind == Kind::Double {
@@ -88,22 +92,22 @@ fn encode_modelled<W: Word>(
         narrow.doubles.clear();
         narrow.doubles.extend(values.iter().map(|value| f64::from_bits(value.widen())));
         put_head(method::DOUBLES, 0, out);
-        numbers::encode(&narrow.doubles, out)
+        numbers::encode(&narrow.doubles, false, out)
     } else if range <= u16::MAX.into() {
         narrow.u16s.clear();
         narrow.u16s.extend(offsets.map(|offset| offset as u16));
         put_head(method::NUMBERS_16, min.widen(), out);
-        numbers::encode(&narrow.u16s, out)
+        numbers::encode(&narrow.u16s, is_trend, out)
     } else if range <= u32::MAX.into() {
         narrow.u32s.clear();
         narrow.u32s.extend(offsets.map(|offset| offset as u32));
         put_head(method::NUMBERS_32, min.widen(), out);
-        numbers::encode(&narrow.u32s, out)
+        numbers::encode(&narrow.u32s, is_trend, out)
     } else {
         narrow.u64s.clear();
         narrow.u64s.extend(offsets);
         put_head(method::NUMBERS_64, min.widen(), out);
-        numbers::encode(&narrow.u64s, out)
+        numbers::encode(&narrow.u64s, is_trend, out)
     };
     let is_smaller = out.len() - start < values.len() * planes::count_for(range);
     if written.is_none() || !is_smaller {
@@ -111,6 +115,23 @@ fn encode_modelled<W: Word>(
         return false;
     }
     true
+}
+
+/// Returns whether each number is nearer to the one before it than to the middle of them all, by
+/// two bits at least, going by the first ones.
+fn is_trend<W: Word>(values: &[W]) -> bool {
+    let sample = &values[..values.len().min(TREND_SAMPLE_LEN)];
+    let mut sorted = [W::default(); TREND_SAMPLE_LEN];
+    sorted[..sample.len()].copy_from_slice(sample);
+    sorted[..sample.len()].sort_unstable();
+    let middle = sorted[sample.len() / 2];
+    let bits = |one: W, other: W| {
+        let distance = one.widen().abs_diff(other.widen());
+        u64::from(u64::BITS - distance.leading_zeros())
+    };
+    let offset_bits: u64 = sample.iter().map(|value| bits(*value, middle)).sum();
+    let step_bits: u64 = sample.windows(2).map(|pair| bits(pair[0], pair[1])).sum();
+    step_bits + 2 * sample.len() as u64 <= offset_bits
 }
 
 /// Reads `count` numbers, which must be all of `part`, into a column that is cleared first.

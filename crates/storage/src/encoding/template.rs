@@ -86,48 +86,54 @@ impl Splitter {
     /// Fills `template`, and appends to the variables.
     fn split_text(&mut self, text: &[u8]) {
         self.template.clear();
-        let mut rest = text;
-        while let Some(&byte) = rest.first() {
-            if !is_lower_hex(byte) {
-                if (mark::NUMBER..=mark::LITERAL).contains(&byte) {
+        // What stands from `literal` to `at` belongs in the template as it is.
+        let (mut literal, mut at) = (0, 0);
+        while let Some(byte) = text.get(at) {
+            match CLASSES[usize::from(*byte)] {
+                class::OTHER => at += 1,
+                class::MARK => {
+                    self.template.extend_from_slice(&text[literal..at]);
                     self.template.push(mark::LITERAL);
-                }
-                self.template.push(byte);
-                rest = &rest[1..];
-                continue;
-            }
-            let run_len = rest.iter().take_while(|byte| is_lower_hex(**byte)).count();
-            let (run, behind) = rest.split_at(run_len);
-            rest = match rest.split_at_checked(UUID_LEN) {
-                Some((uuid, behind)) if is_uuid(uuid) => {
-                    self.template.push(mark::UUID);
-                    push_hex(uuid, &mut self.ids);
-                    behind
+                    literal = at;
+                    at += 1;
                 }
                 _ => {
-                    self.split_run(run);
-                    behind
+                    let variable = Variable::at(&text[at..]);
+                    let end = at + variable.len();
+                    if !matches!(variable, Variable::None(_)) {
+                        self.template.extend_from_slice(&text[literal..at]);
+                        self.take(variable, &text[at..end]);
+                        literal = end;
+                    }
+                    at = end;
                 }
-            };
+            }
         }
+        self.template.extend_from_slice(&text[literal..]);
     }
 
-    /// Takes a run of hexadecimal digits as a variable, or as it is.
-    fn split_run(&mut self, run: &[u8]) {
-        if (NUMBER_LEN_MIN..=NUMBER_LEN_MAX).contains(&run.len())
-            && run.iter().all(u8::is_ascii_digit)
-        {
-            self.numbers
-                .push(run.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')));
-            match run[0] {
-                b'0' => self.template.extend_from_slice(&[mark::PADDED, run.len() as u8]),
-                _ => self.template.push(mark::NUMBER),
+    /// Appends a variable, and its mark to the template.
+    fn take(&mut self, variable: Variable, text: &[u8]) {
+        match variable {
+            Variable::None(_) => {}
+            Variable::Number(len) => {
+                let digits = text.iter().map(|digit| u64::from(digit - b'0'));
+                self.numbers.push(digits.fold(0, |number, digit| number * 10 + digit));
+                match text[0] {
+                    b'0' => self.template.extend_from_slice(&[mark::PADDED, len as u8]),
+                    _ => self.template.push(mark::NUMBER),
+                }
             }
-        } else if (HEX_LEN_MIN..=HEX_LEN_MAX).contains(&run.len()) && run.len().is_multiple_of(2) {
-            self.template.extend_from_slice(&[mark::HEX, (run.len() / 2) as u8]);
-            push_hex(run, &mut self.ids);
-        } else {
-            self.template.extend_from_slice(run);
+            Variable::Hex(len) => {
+                self.template.extend_from_slice(&[mark::HEX, (len / 2) as u8]);
+                push_hex(text, &mut self.ids);
+            }
+            Variable::Uuid => {
+                self.template.push(mark::UUID);
+                for group in text.split(|byte| *byte == b'-') {
+                    push_hex(group, &mut self.ids);
+                }
+            }
         }
     }
 
@@ -145,6 +151,50 @@ impl Splitter {
         let rehash = |code: &u32| hash::bytes(0, templates.get(*code as usize).unwrap_or_default());
         self.table.insert_unique(hash, code, rehash);
         Some(code)
+    }
+}
+
+/// What a text has where a hexadecimal digit stands behind none.
+#[derive(Clone, Copy, Debug)]
+enum Variable {
+    /// So many digits that are no variable.
+    None(usize),
+    Number(usize),
+    Hex(usize),
+    Uuid,
+}
+
+impl Variable {
+    /// Looks at the run of digits that the text begins with.
+    fn at(text: &[u8]) -> Self {
+        // Digits and letters come as they like: no branch may depend on which.
+        let (mut len, mut seen) = (0, class::OTHER);
+        for byte in text {
+            let class = CLASSES[usize::from(*byte)];
+            if class & (class::DIGIT | class::LETTER) == 0 {
+                break;
+            }
+            seen |= class;
+            len += 1;
+        }
+        let is_decimal = seen == class::DIGIT;
+        if len == UUID_DASHES[0] && text.get(..UUID_LEN).is_some_and(is_uuid) {
+            return Self::Uuid;
+        }
+        if is_decimal && (NUMBER_LEN_MIN..=NUMBER_LEN_MAX).contains(&len) {
+            return Self::Number(len);
+        }
+        if (HEX_LEN_MIN..=HEX_LEN_MAX).contains(&len) && len.is_multiple_of(2) {
+            return Self::Hex(len);
+        }
+        Self::None(len)
+    }
+
+    fn len(self) -> usize {
+        match self {
+            Self::None(len) | Self::Number(len) | Self::Hex(len) => len,
+            Self::Uuid => UUID_LEN,
+        }
     }
 }
 
@@ -295,12 +345,14 @@ impl Joiner {
                     Piece::Number(len_min) => {
                         let number = *numbers.next().expect("the plans count the numbers");
                         extend_decimal(number, len_min.into(), out);
+                        // All else was counted; a number may be longer than its plan says.
+                        check(out.heap().len())?;
                     }
                     Piece::Hex(len) => extend_hex(take_ids(len.into()), out),
                     Piece::Uuid => extend_uuid(take_ids(16), out),
                 }
-                check(out.heap().len())?;
             }
+            check(out.heap().len())?;
             out.end_text();
         }
         Ok(())
@@ -342,8 +394,12 @@ fn extend_decimal(mut number: u64, len_min: usize, out: &mut Texts) {
 }
 
 fn extend_hex(bytes: &[u8], out: &mut Texts) {
-    for byte in bytes {
-        out.extend(&HEX_DIGITS[usize::from(*byte)]);
+    let mut digits = [[0; 2]; 16];
+    for bytes in bytes.chunks(digits.len()) {
+        for (pair, byte) in digits.iter_mut().zip(bytes) {
+            *pair = HEX_DIGITS[usize::from(*byte)];
+        }
+        out.extend(digits[..bytes.len()].as_flattened());
     }
 }
 
@@ -371,24 +427,40 @@ const HEX_DIGITS: [[u8; 2]; 256] = {
     pairs
 };
 
-fn is_lower_hex(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+/// What a byte is to a template.
+mod class {
+    pub(super) const OTHER: u8 = 0;
+    pub(super) const DIGIT: u8 = 1;
+    /// A lower-case hexadecimal digit that is a letter.
+    pub(super) const LETTER: u8 = 2;
+    /// One of the values of [`mark`](super::mark).
+    pub(super) const MARK: u8 = 4;
 }
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [class::OTHER; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            mark::NUMBER..=mark::LITERAL => class::MARK,
+            b'0'..=b'9' => class::DIGIT,
+            b'a'..=b'f' => class::LETTER,
+            _ => class::OTHER,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 fn is_uuid(text: &[u8]) -> bool {
     text.iter().enumerate().all(|(at, byte)| match UUID_DASHES.contains(&at) {
         true => *byte == b'-',
-        false => is_lower_hex(*byte),
+        false => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
     })
 }
 
-/// Appends what the hexadecimal digits stand for; anything between them is passed over.
+/// Appends what an even number of lower-case hexadecimal digits stands for.
 fn push_hex(digits: &[u8], bytes: &mut Vec<u8>) {
-    let mut digits = digits.iter().filter(|digit| is_lower_hex(**digit)).map(|digit| match digit {
-        b'a'.. => digit - b'a' + 10,
-        _ => digit - b'0',
-    });
-    while let (Some(high), Some(low)) = (digits.next(), digits.next()) {
-        bytes.push(high << 4 | low);
-    }
+    let value = |digit: u8| (digit & 0xf) + 9 * (digit >> 6);
+    bytes.extend(digits.chunks_exact(2).map(|pair| value(pair[0]) << 4 | value(pair[1])));
 }

@@ -31,8 +31,15 @@ impl Texts {
     /// rise, the last of them is the length, and [`LEN_MAX`] is kept.
     pub(crate) fn from_parts(heap: Vec<u8>, ends: Vec<u32>) -> Option<Self> {
         let last = ends.last().map_or(0, |end| *end as usize);
-        let is_whole = last == heap.len() && ends.is_sorted();
+        let is_whole = last == heap.len() && ends.array_windows().all(|[end, next]| end <= next);
         (is_whole && heap.len() + ends.len() <= LEN_MAX).then_some(Self { heap, ends })
+    }
+
+    /// Makes an empty column that uses the space of another one.
+    pub(crate) fn in_room_of(mut heap: Vec<u8>, mut ends: Vec<u32>) -> Self {
+        heap.clear();
+        ends.clear();
+        Self { heap, ends }
     }
 
     /// Takes a column apart into all bytes and where each text ends.

@@ -3,22 +3,25 @@
 //!
 //! One flush and one other job are under way at most, so that memory never waits behind a merge.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Engine;
+use super::doomed::Doomed;
+use super::doubts::Doubt;
 use super::shared::Shared;
+use crate::LogPosition;
 use crate::head::{FlushPlan, FlushPolicy};
 use crate::maintenance::{
     Done, Job, JobDone, JobError, MergeLimits, Purge, Task, Usage, next_merge,
 };
 use crate::manifest::{CatalogError, Manifest, ManifestChange, Tombstone};
+use crate::store::ChangeFailed;
 use crate::tenant::Tenant;
 
 /// How long a flush waits for traces to settle before it looks again.
-const RETRY_AFTER_NS: u64 = 1_000_000_000;
+pub(super) const RETRY_AFTER_NS: u64 = 1_000_000_000;
 
 /// How long a failed job waits before it is tried again.
 const FAILURE_PAUSE_NS: u64 = 5_000_000_000;
@@ -34,7 +37,8 @@ pub(super) struct Upkeep {
     is_compacting: bool,
     /// Whether segments may have to be merged or rewritten.
     is_merge_wanted: bool,
-    is_flush_wanted: bool,
+    /// What arrived before this place in the log is to be flushed, settled or not.
+    flush_wanted_before: Option<LogPosition>,
     /// No flush or merge is begun before this, after one failed.
     flush_pause_ns: u64,
     merge_pause_ns: u64,
@@ -42,9 +46,10 @@ pub(super) struct Upkeep {
     flush_due_ns: Option<u64>,
     /// When retention is looked at again, if there is a reason to.
     retention_due_ns: Option<u64>,
-    /// Segments that no longer count, by the view that was the last to show them. Their files go
-    /// when nobody looks at such a view any more.
-    doomed: VecDeque<(Arc<Manifest>, Vec<String>)>,
+    doomed: Doomed,
+    /// Changes that may be in the manifest or not, and when that is looked at again.
+    pub(super) doubts: Vec<Doubt>,
+    pub(super) doubt_pause_ns: u64,
     appended_spans: u64,
     /// When the engine was last asked for a job.
     last_look_ns: u64,
@@ -63,6 +68,13 @@ impl Upkeep {
             ..Self::default()
         }
     }
+
+    fn is_busy(&self) -> bool {
+        self.is_flushing
+            || self.is_compacting
+            || self.is_merge_wanted
+            || self.flush_wanted_before.is_some()
+    }
 }
 
 impl<T> Engine<T> {
@@ -71,45 +83,57 @@ impl<T> Engine<T> {
     #[must_use]
     pub fn upkeep_due_ns(&self) -> Option<u64> {
         let upkeep = &self.upkeep;
+        if !upkeep.doubts.is_empty() || self.shared.has_doubts() {
+            return Some(upkeep.doubt_pause_ns);
+        }
         let flush = upkeep.flush_due_ns.filter(|_| !upkeep.is_flushing);
+        let flush = flush.map(|due_ns| due_ns.max(upkeep.flush_pause_ns));
         let merge =
             (upkeep.is_merge_wanted && !upkeep.is_compacting).then_some(upkeep.merge_pause_ns);
-        let doomed = (!upkeep.doomed.is_empty()).then_some(0);
+        let is_object_doomed = upkeep.doomed.is_waiting();
         let retention = upkeep.retention_due_ns;
         let due_ns = [flush, merge, retention].into_iter().flatten().min();
         // Views are let go of by readers, who tell nobody: the files wait for the next occasion,
         // or a short while.
-        due_ns.or(doomed.map(|_| upkeep.last_look_ns + RETRY_AFTER_NS))
+        due_ns.or_else(|| is_object_doomed.then_some(upkeep.last_look_ns + RETRY_AFTER_NS))
     }
 
     /// Lets go of what was kept long enough, and returns a job that is worth beginning now, if
     /// there is one. `now_ns` is in nanoseconds since 1970.
     pub fn next_job(&mut self, now_ns: u64) -> Option<Job> {
         self.upkeep.last_look_ns = now_ns;
+        if !self.end_doubts(now_ns) {
+            return None;
+        }
         self.remove_doomed();
         self.retain(now_ns);
-        self.next_flush(now_ns).or_else(|| self.next_merge_job(now_ns))
+        let is_sure = self.upkeep.doubts.is_empty();
+        let job = is_sure.then(|| self.next_flush(now_ns)).flatten();
+        let job = job.or_else(|| is_sure.then(|| self.next_merge_job(now_ns)).flatten());
+        self.shared.told().is_maintaining = self.upkeep.is_busy();
+        job
     }
 
     /// Takes a job back that ran: shows its outcome to readers, and gives up what it replaced.
     pub fn finish_job(&mut self, done: JobDone, now_ns: u64) {
         let JobDone { task, outcome } = done;
         match task {
-            Task::Flush { plan, .. } => self.finish_flush(*plan, outcome, now_ns),
+            Task::Flush { plan, .. } => self.finish_flush(plan, outcome, now_ns),
             Task::Compact { .. } | Task::Purge { .. } => self.finish_merge(outcome, now_ns),
         }
     }
 
-    /// Has everything that may leave the head flushed as soon as it can be, settled or not.
+    /// Has everything that is in the head by now flushed as soon as it can be, settled or not.
     pub fn want_flush(&mut self) {
-        self.upkeep.is_flush_wanted = self.shared.head.span_count() > 0;
+        let is_any = self.shared.head.span_count() > 0;
+        self.upkeep.flush_wanted_before = is_any.then(|| self.log.next_position());
         self.upkeep.flush_due_ns = Some(0);
     }
 
     /// Whether a flush that was wanted is not done yet.
     #[must_use]
     pub fn is_flush_wanted(&self) -> bool {
-        self.upkeep.is_flush_wanted
+        self.upkeep.flush_wanted_before.is_some()
     }
 
     /// Deletes what is there of a trace: it is not found any more from now on, and its space is
@@ -124,20 +148,45 @@ impl<T> Engine<T> {
             tenant: tenant.clone(),
             trace_id_low,
             segments_before: catalog.allocate_segment_id()?,
-            log_before: self.log.next_position(),
+            log_before: self.log.end_position(),
         };
         let change = ManifestChange { bury: vec![tombstone], ..ManifestChange::default() };
-        catalog.apply(&change)?;
+        if let Err(error) = catalog.apply(&change) {
+            self.doubt(change, &error);
+            return Err(error);
+        }
         self.shared.head.remove_trace(tenant, trace_id_low);
         self.adopt(&change);
         self.upkeep.is_merge_wanted = true;
         Ok(())
     }
 
+    /// Keeps a trace whatever the retention, see [`crate::EmbeddedStore::pin_trace`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when the trace can't be read or the copy can't be written.
+    pub fn pin_trace(&mut self, tenant: &Tenant, low: u64) -> Result<usize, ChangeFailed> {
+        let (span_count, change) = self.shared.pin_trace(tenant, low)?;
+        self.adopt(&change);
+        Ok(span_count)
+    }
+
+    /// Leaves a trace to the retention again. Returns whether it was pinned.
+    ///
+    /// # Errors
+    ///
+    /// Fails when that can't be made durable.
+    pub fn unpin_trace(&mut self, tenant: &Tenant, low: u64) -> Result<bool, ChangeFailed> {
+        let change = self.shared.unpin_trace(tenant, low)?;
+        self.adopt(&change);
+        Ok(!change.remove.is_empty())
+    }
+
     /// Shows readers a change that somebody else made to the catalog.
     pub fn adopt(&mut self, change: &ManifestChange) {
         let before = self.shared.show(change);
-        self.doom(before, &change.remove);
+        self.doom(&before, &change.remove);
     }
 
     fn next_flush(&mut self, now_ns: u64) -> Option<Job> {
@@ -150,6 +199,11 @@ impl<T> Engine<T> {
                 upkeep.flush_due_ns.get_or_insert(flush_due_ns);
             }
         }
+        if self.shared.head.span_count() == 0 {
+            // There may have been something that was deleted since.
+            (upkeep.flush_wanted_before, upkeep.flush_due_ns) = (None, None);
+            return None;
+        }
         if upkeep.is_flushing || now_ns < upkeep.flush_pause_ns {
             return None;
         }
@@ -159,7 +213,6 @@ impl<T> Engine<T> {
         let Some(plan) = plan else {
             upkeep.flush_due_ns =
                 (self.shared.head.span_count() > 0).then_some(now_ns + RETRY_AFTER_NS);
-            upkeep.is_flush_wanted &= upkeep.flush_due_ns.is_some();
             return None;
         };
         match self.shared.workshop.catalog.allocate_segment_id() {
@@ -169,7 +222,8 @@ impl<T> Engine<T> {
             }
             Err(error) => {
                 self.shared.head.abandon_flush(plan);
-                self.fail_flush(&error.into(), now_ns);
+                self.tell_failure(&error.into());
+                self.pause_flush(now_ns);
                 None
             }
         }
@@ -179,8 +233,8 @@ impl<T> Engine<T> {
     fn flush_policy(&self, now_ns: u64) -> Option<FlushPolicy> {
         let options = &self.shared.options;
         let (used, limit) = (options.head.used(), options.head.limit());
-        let mut policy = FlushPolicy::default();
-        policy.is_forced = self.upkeep.is_flush_wanted || used >= limit / 100 * 75;
+        let is_forced = self.upkeep.flush_wanted_before.is_some() || used >= limit / 100 * 75;
+        let policy = FlushPolicy { is_forced, ..FlushPolicy::default() };
         let is_log_long = self.log.files_len() > options.log_len_max;
         let is_due = self.upkeep.flush_due_ns.is_some_and(|due_ns| due_ns <= now_ns);
         let is_wanted = policy.is_forced || used >= limit / 2 || is_log_long || is_due;
@@ -195,43 +249,61 @@ impl<T> Engine<T> {
         tenants.iter().find_map(|tenant| head.plan_flush(tenant, now_ns, policy))
     }
 
-    fn finish_flush(&mut self, plan: FlushPlan, outcome: Result<Done, JobError>, now_ns: u64) {
-        self.upkeep.is_flushing = false;
-        let done = match outcome {
-            Ok(done) => done,
+    fn finish_flush(&mut self, plan: Box<FlushPlan>, outcome: Result<Done, JobError>, now_ns: u64) {
+        match outcome {
+            Ok(done) => self.complete_flush(*plan, &done, now_ns),
             Err(error) => {
-                self.shared.head.abandon_flush(plan);
-                return self.fail_flush(&error, now_ns);
+                self.tell_failure(&error);
+                match error {
+                    JobError::InDoubt { done, .. } => {
+                        self.upkeep.doubts.push(Doubt::Flush(plan, *done));
+                    }
+                    _ => self.abandon_flush(*plan, now_ns),
+                }
             }
-        };
+        }
+    }
+
+    pub(super) fn complete_flush(&mut self, plan: FlushPlan, done: &Done, now_ns: u64) {
+        self.upkeep.is_flushing = false;
         let shared = Arc::clone(&self.shared);
         let span_count = plan.span_count() as u64;
         let mut before = None;
         shared.head.finish_flush(plan, || before = Some(shared.show(&done.change)));
-        drop(before);
+        before.inspect(|before| self.doom(before, &done.change.remove));
         let mut told = shared.told();
         told.flushes += 1;
         told.flushed_spans += span_count;
         told.unsettled_traces += done.unsettled_count;
+        told.flushed_bytes += done.written_len;
         told.segment_bytes_written += done.written_len;
         drop(told);
         self.retire_log();
         let upkeep = &mut self.upkeep;
         let is_empty = shared.head.span_count() == 0;
-        upkeep.is_flush_wanted &= !is_empty;
-        upkeep.flush_due_ns = (!is_empty).then(|| now_ns + shared.options.flush_age_max_ns);
+        let oldest = shared.head.oldest_log_position();
+        let is_behind = |before: &LogPosition| oldest.is_some_and(|oldest| oldest < *before);
+        upkeep.flush_wanted_before = upkeep.flush_wanted_before.filter(is_behind);
+        let is_wanted = upkeep.flush_wanted_before.is_some();
+        let pause_ns = if is_wanted { 0 } else { shared.options.flush_age_max_ns };
+        upkeep.flush_due_ns = (!is_empty).then_some(now_ns + pause_ns);
         upkeep.is_merge_wanted = true;
         upkeep.retention_due_ns = Some(0);
     }
 
-    fn fail_flush(&mut self, error: &JobError, now_ns: u64) {
-        self.tell_failure(error);
+    pub(super) fn abandon_flush(&mut self, plan: FlushPlan, now_ns: u64) {
+        self.upkeep.is_flushing = false;
+        self.shared.head.abandon_flush(plan);
+        self.pause_flush(now_ns);
+    }
+
+    fn pause_flush(&mut self, now_ns: u64) {
         self.upkeep.flush_pause_ns = now_ns + FAILURE_PAUSE_NS;
         self.upkeep.flush_due_ns = Some(self.upkeep.flush_pause_ns);
     }
 
     /// Gives back the log files whose records are all in segments.
-    fn retire_log(&mut self) {
+    pub(super) fn retire_log(&mut self) {
         let oldest = self.shared.head.oldest_log_position();
         let waiting_from = self.log.next_position().file_id;
         let oldest = oldest.map_or(waiting_from, |position| position.file_id);
@@ -264,7 +336,8 @@ impl<T> Engine<T> {
             Ok(segment_id) => {
                 upkeep.is_compacting = true;
                 let compact = merge.map(|merge| Task::Compact { merge, segment_id });
-                let task = compact.or(purge.map(|purge| Task::Purge { purge, segment_id }))?;
+                let task =
+                    compact.or_else(|| purge.map(|purge| Task::Purge { purge, segment_id }))?;
                 Some(self.job(task))
             }
             Err(error) => {
@@ -275,11 +348,24 @@ impl<T> Engine<T> {
     }
 
     fn finish_merge(&mut self, outcome: Result<Done, JobError>, now_ns: u64) {
+        match outcome {
+            Ok(done) => self.complete_merge(&done),
+            Err(JobError::InDoubt { done, source }) => {
+                self.tell_failure(&source.into());
+                self.upkeep.doubts.push(Doubt::Merge(*done));
+            }
+            // Its inputs may have expired meanwhile, or one was found damaged: the next plan
+            // knows.
+            Err(JobError::Damaged { .. } | JobError::Catalog(CatalogError::Change(_))) => {
+                self.upkeep.is_compacting = false;
+                self.upkeep.is_merge_wanted = true;
+            }
+            Err(error) => self.fail_merge(&error, now_ns),
+        }
+    }
+
+    pub(super) fn complete_merge(&mut self, done: &Done) {
         self.upkeep.is_compacting = false;
-        let done = match outcome {
-            Ok(done) => done,
-            Err(error) => return self.fail_merge(&error, now_ns),
-        };
         // A purge that changed nothing waits for the log or for segments to change.
         self.upkeep.is_merge_wanted = done.change != ManifestChange::default();
         self.adopt(&done.change);
@@ -292,19 +378,25 @@ impl<T> Engine<T> {
     }
 
     fn fail_merge(&mut self, error: &JobError, now_ns: u64) {
-        // Its inputs may have expired meanwhile, or one was found damaged: the next plan knows.
-        let is_outdated =
-            matches!(error, JobError::Damaged { .. } | JobError::Catalog(CatalogError::Change(_)));
-        if !is_outdated {
-            self.tell_failure(error);
-            self.upkeep.merge_pause_ns = now_ns + FAILURE_PAUSE_NS;
-        }
+        self.tell_failure(error);
+        self.abandon_merge(now_ns);
+    }
+
+    pub(super) fn abandon_merge(&mut self, now_ns: u64) {
+        self.upkeep.is_compacting = false;
         self.upkeep.is_merge_wanted = true;
+        self.upkeep.merge_pause_ns = now_ns + FAILURE_PAUSE_NS;
+    }
+
+    /// Notes a change that failed, if it may be in nevertheless.
+    fn doubt(&mut self, change: ManifestChange, error: &CatalogError) {
+        if matches!(error, CatalogError::Unknown { .. }) {
+            self.upkeep.doubts.push(Doubt::Other(change));
+        }
     }
 
     fn job(&self, task: Task) -> Job {
-        let (workshop, view) = (Arc::clone(&self.shared.workshop), self.shared.visible());
-        Job { workshop, view, task }
+        Job { workshop: Arc::clone(&self.shared.workshop), view: self.shared.visible(), task }
     }
 
     fn tell_failure(&self, error: &JobError) {
@@ -334,7 +426,11 @@ impl<T> Engine<T> {
         let expired = retention.expired(&shared.visible(), now_ns, usage);
         if !expired.is_empty() {
             let change = ManifestChange { remove: expired, ..ManifestChange::default() };
-            shared.workshop.catalog.apply(&change).map_err(io::Error::other)?;
+            if let Err(error) = shared.workshop.catalog.apply(&change) {
+                self.doubt(change, &error);
+                self.upkeep.doubt_pause_ns = now_ns + RETRY_AFTER_NS;
+                return Err(io::Error::other(error));
+            }
             shared.told().expired_segments += change.remove.len() as u64;
             self.adopt(&change);
             self.remove_doomed();
@@ -348,24 +444,19 @@ impl<T> Engine<T> {
         Ok(())
     }
 
-    fn doom(&mut self, before: Arc<Manifest>, ids: &[u64]) {
+    fn doom(&mut self, before: &Arc<Manifest>, ids: &[u64]) {
         let entries = ids.iter().filter_map(|id| before.segment(*id));
         let paths: Vec<String> = entries.map(|entry| entry.path()).collect();
         ids.iter().for_each(|id| self.shared.workshop.cache.forget(*id));
-        if !paths.is_empty() {
-            self.upkeep.doomed.push_back((before, paths));
-        }
+        self.upkeep.doomed.push(before, paths);
     }
 
-    /// Removes the files of segments that nobody can be reading.
+    /// Removes the objects of segments that nobody can be reading.
     fn remove_doomed(&mut self) {
-        while self.upkeep.doomed.front().is_some_and(|(view, _)| Arc::strong_count(view) == 1) {
-            let Some((_, paths)) = self.upkeep.doomed.pop_front() else { return };
-            for path in paths {
-                // What stays behind is an orphan, which the next start removes.
-                if self.shared.workshop.cache.store().remove(&path).is_err() {
-                    self.shared.told().disk_failures += 1;
-                }
+        for path in self.upkeep.doomed.take() {
+            // What stays behind is an orphan, which the next start removes.
+            if self.shared.workshop.cache.store().remove(&path).is_err() {
+                self.shared.told().disk_failures += 1;
             }
         }
     }

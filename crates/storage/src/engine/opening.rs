@@ -52,12 +52,27 @@ impl Opening {
     ///
     /// Returns why the store can't be opened; a later attempt starts afresh.
     pub fn begin(options: Options, seed: u64, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        let store = Arc::new(LocalSegmentStore::new(Arc::clone(&disk)));
+        Self::begin_on(options, seed, disk, store)
+    }
+
+    /// Begins as [`Self::begin`] does, with segments and manifest in a store of their own. The
+    /// log is on `disk`, whose lock guards both.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the store can't be opened; a later attempt starts afresh.
+    pub fn begin_on(
+        options: Options,
+        seed: u64,
+        disk: Arc<dyn Disk>,
+        store: Arc<dyn SegmentStore>,
+    ) -> Result<Self, OpenError> {
         let lock = disk.lock(LOCK_PATH).map_err(|error| match error {
             LockError::Held { pid } => OpenError::Locked { holder_pid: pid },
             LockError::Disk(source) => OpenError::Disk { path: LOCK_PATH.to_owned(), source },
         })?;
         check_versions(&*disk)?;
-        let store: Arc<dyn SegmentStore> = Arc::new(LocalSegmentStore::new(Arc::clone(&disk)));
         let opened = Catalog::open(Arc::clone(&store)).map_err(open_error)?;
         let workshop = Workshop {
             catalog: opened.catalog,
@@ -129,7 +144,7 @@ impl Opening {
         let log = Log::new(disk, &log_options, replayed.start);
         shared.told().replay = replayed.report;
         let upkeep = Upkeep::new(&shared);
-        Ok(Engine {
+        let mut engine = Engine {
             shared,
             log,
             waiting: VecDeque::new(),
@@ -138,7 +153,10 @@ impl Opening {
             sync_due_ns: None,
             upkeep,
             _lock: lock,
-        })
+        };
+        // The file that was the last one may hold nothing any more that segments don't.
+        engine.retire_log();
+        Ok(engine)
     }
 }
 

@@ -1,28 +1,27 @@
 //! What readers and the engine share: the head, the segments that count, and the counters.
 
-use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::ops::{Bound, ControlFlow, RangeBounds};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-use spandrel_model::Span;
+use spandrel_model::{Span, SpanId};
 
 use super::disk_error;
 use crate::LogPosition;
 use crate::budget::{OverBudget, Reservation};
 use crate::columns::Request;
 use crate::counters::Counter;
-use crate::head::{Head, TenantHead, TraceRows};
-use crate::maintenance::Workshop;
+use crate::head::{Head, HeadChunks, TraceRows};
+use crate::maintenance::{JobError, Workshop, pin};
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::options::{Options, Progress, StoreStats};
 use crate::predicate::SpanFilter;
-use crate::reads::TraceRow;
+use crate::reads::{Scan, Selected, TraceRow, decisive_first};
 use crate::rollup::{Limits, NO_MINUTE, Rollup, minute_of};
 use crate::store::{
-    AppendError, Batch, FoundTrace, NameRequest, ReadError, ScanRequest, StoredSpan,
+    AppendError, Batch, ChangeFailed, FoundTrace, NameRequest, ReadError, ScanRequest, StoredSpan,
 };
 use crate::tenant::Tenant;
 use crate::wal::record_len;
@@ -46,6 +45,8 @@ pub(crate) struct Shared {
     pub(super) record_len_max: u64,
     refused: Refused,
     told: Mutex<StoreStats>,
+    /// Changes that callers made and that may be in the manifest, for the engine to find out.
+    doubts: Mutex<Vec<ManifestChange>>,
 }
 
 /// How far a store has come with what its log held when it was opened.
@@ -100,6 +101,7 @@ impl Shared {
             record_len_max,
             refused: Refused::default(),
             told: Mutex::default(),
+            doubts: Mutex::default(),
         }
     }
 
@@ -109,17 +111,17 @@ impl Shared {
     }
 
     /// Shows readers a change that is in the catalog; returns what they saw before.
+    ///
+    /// The catalog is ahead of them by other changes: of what this one removes, all that they
+    /// see goes.
     pub(super) fn show(&self, change: &ManifestChange) -> Arc<Manifest> {
         let mut visible = self.visible.write().unwrap_or_else(PoisonError::into_inner);
-        // A job's change was checked against the catalog, which is ahead of what is visible only
-        // by other jobs' changes.
-        match visible.changed(change) {
-            Ok(changed) => std::mem::replace(&mut *visible, Arc::new(changed)),
-            Err(_) => std::mem::replace(
-                &mut *visible,
-                Arc::new(self.workshop.catalog.current().unbounded()),
-            ),
-        }
+        let mut seen = change.clone();
+        seen.add.retain(|entry| visible.segment(entry.id).is_none());
+        seen.remove.retain(|id| visible.segment(*id).is_some());
+        seen.unbury.retain(|tombstone| visible.tombstones().contains(tombstone));
+        let changed = visible.changed(&seen).unwrap_or_else(|_| visible.unbounded());
+        std::mem::replace(&mut *visible, Arc::new(changed))
     }
 
     pub(crate) fn charge(&self, batch: Batch) -> Result<Charged, AppendError> {
@@ -243,7 +245,7 @@ impl Shared {
             tombstones: visible.tombstones().len() as u64,
             footers_read,
             segments_evicted,
-            quarantined_segments: self.workshop.cache.quarantined(),
+            quarantined_segments: self.quarantined(),
             compacting_spans: (
                 self.workshop.compacted.0.load(Ordering::Relaxed),
                 self.workshop.compacted.1.load(Ordering::Relaxed),
@@ -255,6 +257,14 @@ impl Shared {
 
 /// Questions.
 impl Shared {
+    /// The segments that count and can't be read, each with the reason.
+    fn quarantined(&self) -> BTreeMap<u64, String> {
+        let mut quarantined = self.workshop.cache.quarantined();
+        let visible = self.visible();
+        quarantined.retain(|id, _| visible.segment(*id).is_some());
+        quarantined
+    }
+
     /// See [`crate::SpanStore::trace`].
     pub(crate) fn trace(
         &self,
@@ -266,14 +276,19 @@ impl Shared {
             .head
             .view(tenant, |head| (head.map(|head| head.trace_rows(trace_id_low)), self.visible()));
         let entries = entries_with(&visible, tenant, trace_id_low);
-        let mut spans: Vec<StoredSpan> = Vec::new();
+        let (mut spans, mut copies): (Vec<StoredSpan>, Vec<Span<'static>>) = Default::default();
         for found in self.workshop.cache.find_trace(entries, trace_id_low)? {
+            let is_pinned = |entry: &SegmentEntry| entry.class == SegmentClass::Pinned;
             match found.spans() {
-                Some(found) => spans.extend(found.into_iter().map(Arc::new)),
+                Some(found_spans) if visible.segment(found.segment_id).is_some_and(is_pinned) => {
+                    copies.extend(found_spans);
+                }
+                Some(found_spans) => spans.extend(found_spans.into_iter().map(Arc::new)),
                 None => self.workshop.cache.quarantine(found.segment_id, &"a row can't be read"),
             }
         }
         spans.extend(rows.map_or_else(Vec::new, TraceRows::into_spans));
+        add_copies(&mut spans, copies);
         Ok(spans)
     }
 
@@ -284,21 +299,17 @@ impl Shared {
         request: &ScanRequest,
         visit: &mut dyn FnMut(FoundTrace) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
-        let (mut traces, visible) = self.head.view(tenant, |head| {
-            let traces: Vec<_> = head.into_iter().flat_map(TenantHead::traces).collect();
-            (traces, self.visible())
+        let filters = decisive_first(&request.filters);
+        let decisive = filters.first().cloned().unwrap_or_default();
+        let (chunks, visible) = self.head.view(tenant, |head| {
+            (HeadChunks::take(&self.head, tenant, decisive, head), self.visible())
         });
+        let mut chunks = chunks;
         let entries = visible.segments().iter().filter(|entry| entry.tenant == *tenant);
-        self.workshop.cache.collect_traces(entries, &mut traces)?;
-        traces.sort_unstable_by_key(|(low, latest_start_ns)| Reverse((*latest_start_ns, *low)));
-        let mut visited = HashSet::new();
-        for (trace_id_low, latest_start_ns) in traces {
-            let is_before = request
-                .start_min_ns
-                .is_some_and(|min_ns| latest_start_ns.is_none_or(|ns| ns < min_ns));
-            if is_before || !visited.insert(trace_id_low) {
-                continue;
-            }
+        let mut scan = Scan::new(&self.workshop.cache, entries, &filters, request)?;
+        scan.add_head(&chunks);
+        while let Some(candidate) = scan.next(&mut chunks)? {
+            let trace_id_low = candidate.trace_id_low;
             let spans = self.trace(tenant, trace_id_low)?;
             if passes(&spans, request) && visit(FoundTrace { trace_id_low, spans }).is_break() {
                 break;
@@ -307,13 +318,84 @@ impl Shared {
         Ok(())
     }
 
+    /// Counts the spans in segments that meet a filter, from columns alone.
+    pub(crate) fn select(
+        &self,
+        tenant: &Tenant,
+        filter: &SpanFilter,
+    ) -> Result<Selected, ReadError> {
+        let visible = self.visible();
+        let entries = visible.segments().iter().filter(|entry| entry.tenant == *tenant);
+        let filters = [filter.clone()];
+        Scan::new(&self.workshop.cache, entries, &filters, &ScanRequest::default())?.select()
+    }
+
     /// See [`crate::SpanStore::names`].
     pub(crate) fn names(
         &self,
         tenant: &Tenant,
         wanted: &NameRequest,
     ) -> Result<Vec<String>, ReadError> {
-        Ok(self.head.names(tenant, wanted))
+        let (names, visible) =
+            self.head.view(tenant, |head| (head.map(|head| head.names(wanted)), self.visible()));
+        let mut names: BTreeSet<String> = names.unwrap_or_default().into_iter().collect();
+        let entries = visible.segments().iter().filter(|entry| entry.tenant == *tenant);
+        self.workshop.cache.collect_names(entries, wanted, &mut names)?;
+        Ok(names.into_iter().collect())
+    }
+
+    /// Copies a trace to a segment of its own; returns how many spans it has, and the change that
+    /// readers are to see.
+    pub(crate) fn pin_trace(
+        &self,
+        tenant: &Tenant,
+        trace_id_low: u64,
+    ) -> Result<(usize, ManifestChange), ChangeFailed> {
+        // While this is held, nothing that is pinned by now goes.
+        let _view = self.visible();
+        let id = self.workshop.catalog.allocate_segment_id();
+        let id = id.map_err(|error| ChangeFailed::new(&error))?;
+        let spans = self.trace(tenant, trace_id_low).map_err(|error| ChangeFailed::new(&error))?;
+        if spans.is_empty() {
+            return Ok((0, ManifestChange::default()));
+        }
+        let pinned = pin::pin(&self.workshop, tenant, trace_id_low, id, &spans);
+        let change = pinned.map_err(|error| self.change_failed(error))?;
+        Ok((spans.len(), change))
+    }
+
+    /// Takes the copy of a trace away; returns the change that readers are to see.
+    pub(crate) fn unpin_trace(
+        &self,
+        tenant: &Tenant,
+        trace_id_low: u64,
+    ) -> Result<ManifestChange, ChangeFailed> {
+        let _view = self.visible();
+        let unpinned = pin::unpin(&self.workshop, tenant, trace_id_low);
+        unpinned.map_err(|error| self.change_failed(error))
+    }
+
+    /// Tells why a change failed, and has the engine find out about one that may be in.
+    fn change_failed(&self, error: JobError) -> ChangeFailed {
+        let failed = ChangeFailed::new(&error);
+        if let JobError::InDoubt { done, .. } = error {
+            self.doubts().push(done.change);
+        }
+        failed
+    }
+
+    fn doubts(&self) -> MutexGuard<'_, Vec<ManifestChange>> {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether callers of this made changes that may be in.
+    pub(super) fn has_doubts(&self) -> bool {
+        !self.doubts().is_empty()
+    }
+
+    /// Takes those changes.
+    pub(super) fn take_doubts(&self) -> Vec<ManifestChange> {
+        std::mem::take(&mut *self.doubts())
     }
 
     /// See [`crate::EmbeddedStore::trace_rows`].
@@ -369,11 +451,27 @@ impl Shared {
                 "the log is being replayed: {bytes_done} of {bytes} bytes are done"
             ));
         }
-        let quarantined = self.workshop.cache.quarantined();
+        let quarantined = self.quarantined();
         let (first, reason) = quarantined.first_key_value()?;
         let count = quarantined.len();
         Some(format!("{count} damaged segments are left out; {first:016x}: {reason}"))
     }
+}
+
+/// Adds those pinned copies whose originals are not there any more.
+fn add_copies(spans: &mut Vec<StoredSpan>, copies: Vec<Span<'static>>) {
+    if copies.is_empty() {
+        return;
+    }
+    let mut originals: HashMap<SpanId, Vec<StoredSpan>> = HashMap::new();
+    for span in &*spans {
+        originals.entry(span.span_id).or_default().push(Arc::clone(span));
+    }
+    let is_missing = |copy: &Span<'_>| {
+        let originals = originals.get(&copy.span_id).map_or(&[][..], Vec::as_slice);
+        originals.iter().all(|original| **original != *copy)
+    };
+    spans.extend(copies.into_iter().filter(is_missing).map(Arc::new));
 }
 
 /// The segments of a tenant in which a trace is not deleted.

@@ -319,6 +319,7 @@ impl TenantHead {
         }
         self.names.insert_all(self.active.chunk(), self.active.names());
         self.is_flushing = false;
+        self.flush_count += 1;
         self.index.shrink_to_fit();
         self.measure();
         self.drop_unreachable();

@@ -13,6 +13,7 @@ use super::trace::TraceRows;
 use crate::batch::SpanBatch;
 use crate::budget::Reservation;
 use crate::columns::{Chunk, Marks, Request, SpanReader};
+use crate::store::NameRequest;
 
 /// One tenant's rows.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct TenantHead {
     /// How many rows the index leads to.
     pub(super) span_count: u64,
     pub(super) is_flushing: bool,
+    /// How many flushes were finished.
+    pub(super) flush_count: u64,
     held: Reservation,
     unmeasured_count: usize,
 }
@@ -74,6 +77,7 @@ impl TenantHead {
             next_number: 1,
             span_count: 0,
             is_flushing: false,
+            flush_count: 0,
             held,
             unmeasured_count: 0,
         }
@@ -141,6 +145,16 @@ impl TenantHead {
     /// Each trace: the low 64 bits of its id, and the latest start of its rows in the head.
     pub(crate) fn traces(&self) -> impl Iterator<Item = (u64, Option<u64>)> {
         self.index.iter().map(|(low, entry)| (*low, entry.latest_start_ns))
+    }
+
+    /// Whether there are rows of a trace.
+    pub(crate) fn has_trace(&self, trace_id_low: u64) -> bool {
+        self.index.contains_key(&trace_id_low)
+    }
+
+    /// The names that its rows have.
+    pub(crate) fn names(&self, wanted: &NameRequest) -> Vec<String> {
+        self.names.list(wanted)
     }
 
     /// The latest start of a trace's rows in the head, where any has one.

@@ -17,6 +17,7 @@ use crate::columns::Chunk;
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::reads::{OpenSegment, Trouble};
 use crate::rollup::{Limits, Rollup};
+use crate::segment::search::SearchObserver;
 use crate::segment::{Dictionaries, SUPERSEDES, SegmentSummary, Source, TraceTable};
 use crate::segment_store::{RangeRead, read_ranges_blocking};
 use crate::store::ReadError;
@@ -118,16 +119,16 @@ pub(super) fn run(mut compaction: Compaction<'_>, segment_id: u64) -> Result<Don
         (done.written_len, done.folded_count) = (summary.len, summary.folded_count);
         change.add.push(entry_of(merge, segment_id, &summary));
     }
-    workshop.catalog.apply(&change)?;
     done.change = change;
-    Ok(done)
+    workshop.apply(done)
 }
 
 impl Compaction<'_> {
     fn write(&mut self, segment_id: u64) -> Result<SegmentSummary, JobError> {
         let workshop = self.workshop;
         let Self { inputs, groups, parts, settling, .. } = self;
-        let mut writer = workshop.writer(&self.merge.tenant, segment_id, true, settling)?;
+        let (mut search, tenant) = (SearchObserver::new(), &self.merge.tenant);
+        let mut writer = workshop.writer(tenant, segment_id, true, &mut search, settling)?;
         let mut rows: Vec<u32> = Vec::new();
         for (count, trace) in parts.chunk_by(Part::is_same_trace).enumerate() {
             if count % TRACES_BETWEEN_CHECKS == 0 {
@@ -200,10 +201,9 @@ impl Input {
     fn read(&self, workshop: &Workshop, group: u32) -> Result<Source, JobError> {
         let range = self.segment.segment.group_range(group);
         let bytes = read_one(workshop, &self.segment, self.segment.read(range))?;
-        let request = self.segment.entry.request();
         let segment = &self.segment.segment;
         let chunk: Result<Chunk, _> = workshop.cache.with_decoder(|decoder| {
-            segment.decode_group(group, &bytes, &self.dictionaries, decoder, request)
+            segment.decode_group(group, &bytes, &self.dictionaries, decoder)
         });
         match chunk {
             Ok(chunk) => Ok(Source::new(Arc::new(chunk))),

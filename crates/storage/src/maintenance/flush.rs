@@ -9,6 +9,7 @@ use super::settle::Settling;
 use crate::columns::SpanReader;
 use crate::head::FlushPlan;
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
+use crate::segment::search::SearchObserver;
 use crate::segment::{SegmentSummary, Source};
 
 /// After how many traces a job looks whether it is to stop.
@@ -22,14 +23,11 @@ pub(super) fn run(
     segment_id: u64,
 ) -> Result<Done, JobError> {
     let lows: Vec<u64> = plan.traces().map(|trace| trace.trace_id_low()).collect();
-    let mut settling = Settling::of_flush(
-        &workshop.cache,
-        view,
-        plan.tenant(),
-        &lows,
-        Box::new(|low| Ok(spans_of(plan, low))),
-    )?;
-    let mut writer = workshop.writer(plan.tenant(), segment_id, false, &mut settling)?;
+    let spans_of = Box::new(|low| Ok(spans_of(plan, low)));
+    let (cache, tenant) = (&workshop.cache, plan.tenant());
+    let mut settling = Settling::of_flush(cache, view, tenant, &lows, spans_of)?;
+    let mut search = SearchObserver::new();
+    let mut writer = workshop.writer(tenant, segment_id, false, &mut search, &mut settling)?;
     let mut sources: Vec<Source> = plan.chunks().map(|chunk| Source::new(chunk.clone())).collect();
     for (count, trace) in plan.traces().enumerate() {
         if count % TRACES_BETWEEN_CHECKS == 0 {
@@ -42,8 +40,7 @@ pub(super) fn run(
     let entry = entry_of(plan, segment_id, &summary);
     let written_len = entry.len;
     let change = ManifestChange { add: vec![entry], ..ManifestChange::default() };
-    workshop.catalog.apply(&change)?;
-    Ok(Done { change, written_len, folded_count: 0, unsettled_count })
+    workshop.apply(Done { change, written_len, folded_count: 0, unsettled_count })
 }
 
 /// The spans of a trace.

@@ -1,12 +1,15 @@
 //! A piece of maintenance that is under way: it runs on any thread, and changes nothing that the
 //! engine sees before it is finished there.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::head::FlushPlan;
 use crate::manifest::{Catalog, CatalogError, Manifest, ManifestChange, SegmentEntry};
 use crate::reads::SegmentCache;
+use crate::segment::search::SearchObserver;
 use crate::segment::{GroupObserver, SegmentWriter, WriteError, WriterOptions};
 use crate::store::ReadError;
 use crate::tenant::Tenant;
@@ -32,16 +35,14 @@ pub(crate) struct Workshop {
 }
 
 /// A job that waits for a thread.
-#[derive(Debug)]
 pub struct Job {
     pub(crate) workshop: Arc<Workshop>,
-    /// The segments as readers saw them when the job was made; whoever holds it keeps their files.
+    /// The view that it was planned on: while it is held, the segments in it can be read.
     pub(crate) view: Arc<Manifest>,
     pub(crate) task: Task,
 }
 
 /// What a job does.
-#[derive(Debug)]
 pub(crate) enum Task {
     /// Writes settled traces of the head to a segment of this number.
     Flush { plan: Box<FlushPlan>, segment_id: u64 },
@@ -52,7 +53,6 @@ pub(crate) enum Task {
 }
 
 /// A job that ran, for the engine to finish.
-#[derive(Debug)]
 pub struct JobDone {
     pub(crate) task: Task,
     pub(crate) outcome: Result<Done, JobError>,
@@ -89,29 +89,75 @@ pub(crate) enum JobError {
     /// The manifest could not be replaced.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// Whether the manifest was replaced is not known: the work may count, and must not be done
+    /// again before that is found out.
+    #[error("{source}")]
+    InDoubt {
+        /// What may be done.
+        done: Box<Done>,
+        /// What the store said last.
+        source: CatalogError,
+    },
     /// The engine asked to stop.
     #[error("it was stopped")]
     Cancelled,
+    /// It has a fault of its own; standard error has the place.
+    #[error("it panicked")]
+    Panicked,
 }
 
 impl Job {
     /// Does it. Blocks for as long as it takes to read and write its segments.
     #[must_use]
     pub fn run(self) -> JobDone {
-        let Self { workshop, view, task } = self;
-        let outcome = match &task {
-            Task::Flush { plan, segment_id } => flush::run(&workshop, view, plan, *segment_id),
-            Task::Compact { merge, segment_id } => Compaction::new(&workshop, view, merge)
-                .and_then(|run| compact::run(run, *segment_id)),
-            Task::Purge { purge, segment_id } => purge::run(&workshop, view, purge, *segment_id),
-        };
-        JobDone { task, outcome }
+        // A job changes nothing that outlives it before its manifest is written: one that panics
+        // leaves an unfinished object behind, and its plan is given back.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.do_it()));
+        let outcome = outcome.unwrap_or(Err(JobError::Panicked));
+        drop(self.view);
+        JobDone { task: self.task, outcome }
+    }
+
+    fn do_it(&self) -> Result<Done, JobError> {
+        let (workshop, view) = (&*self.workshop, Arc::clone(&self.view));
+        match &self.task {
+            Task::Flush { plan, segment_id } => flush::run(workshop, view, plan, *segment_id),
+            Task::Compact { merge, segment_id } => {
+                compact::run(Compaction::new(workshop, view, merge)?, *segment_id)
+            }
+            Task::Purge { purge, segment_id } => purge::run(workshop, view, purge, *segment_id),
+        }
     }
 
     /// Whether it makes room in memory, and should not wait behind one that does not.
     #[must_use]
     pub fn is_flush(&self) -> bool {
         matches!(self.task, Task::Flush { .. })
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The spans of a flush are no help to whoever reads this.
+        let (name, segment_id) = match self {
+            Self::Flush { segment_id, .. } => ("Flush", segment_id),
+            Self::Compact { segment_id, .. } => ("Compact", segment_id),
+            Self::Purge { segment_id, .. } => ("Purge", segment_id),
+        };
+        f.debug_struct(name).field("segment_id", segment_id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("task", &self.task).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for JobDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { task, outcome } = self;
+        f.debug_struct("JobDone").field("task", task).field("outcome", outcome).finish()
     }
 }
 
@@ -122,6 +168,7 @@ impl Workshop {
         tenant: &Tenant,
         segment_id: u64,
         folds_duplicates: bool,
+        search: &'o mut SearchObserver,
         settling: &'o mut dyn GroupObserver,
     ) -> Result<SegmentWriter<'o>, JobError> {
         let path = SegmentEntry::path_of(tenant, segment_id);
@@ -131,7 +178,31 @@ impl Workshop {
             folds_duplicates,
             seed: self.seed,
         };
-        Ok(SegmentWriter::new(upload, options, vec![settling])?)
+        Ok(SegmentWriter::new(upload, options, vec![search, settling])?)
+    }
+
+    /// Makes finished work count. What does not count is removed.
+    pub(crate) fn apply(&self, done: Done) -> Result<Done, JobError> {
+        match self.catalog.apply(&done.change) {
+            Ok(_) => Ok(done),
+            Err(source @ CatalogError::Unknown { .. }) => {
+                Err(JobError::InDoubt { done: Box::new(done), source })
+            }
+            Err(error) => {
+                if matches!(error, CatalogError::Change(_) | CatalogError::Disk { .. }) {
+                    self.discard(&done.change);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Removes the objects that a change was to add, which is not in.
+    pub(crate) fn discard(&self, change: &ManifestChange) {
+        for entry in &change.add {
+            // What stays behind is an orphan, which the next start removes.
+            let _ = self.cache.store().remove(&entry.path());
+        }
     }
 
     /// Fails when the engine asked to stop.

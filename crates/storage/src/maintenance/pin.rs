@@ -2,27 +2,32 @@
 
 use std::sync::Arc;
 
-use super::job::{JobError, Workshop};
+use super::job::{Done, JobError, Workshop};
 use super::settle::Settling;
 use crate::columns::{ChunkBuilder, Request};
 use crate::manifest::{ManifestChange, SegmentClass, SegmentEntry};
 use crate::segment::Source;
+use crate::segment::search::SearchObserver;
 use crate::store::StoredSpan;
 use crate::tenant::Tenant;
 
 /// Copies the spans of a trace to a segment of their own, in place of an earlier copy.
+///
+/// The segment's number is to be older than the look at the spans: a deletion that comes between
+/// hides the copy too.
 pub(crate) fn pin(
     workshop: &Workshop,
     tenant: &Tenant,
     trace_id_low: u64,
+    id: u64,
     spans: &[StoredSpan],
 ) -> Result<ManifestChange, JobError> {
-    let id = workshop.catalog.allocate_segment_id()?;
     let mut builder = ChunkBuilder::new(workshop.seed);
     builder.begin_request(Request { arrival_ns: 0, log_file_id: 0, log_offset: 0 });
     let rows: Vec<u32> = spans.iter().map(|span| builder.push(span) as u32).collect();
     let mut settling = Settling::of_copies(&workshop.cache, tenant)?;
-    let mut writer = workshop.writer(tenant, id, true, &mut settling)?;
+    let mut search = SearchObserver::new();
+    let mut writer = workshop.writer(tenant, id, true, &mut search, &mut settling)?;
     writer.push_trace(&mut [(&mut Source::new(Arc::new(builder.finish())), &rows)])?;
     let summary = writer.finish()?;
     let entry = SegmentEntry {
@@ -43,8 +48,7 @@ pub(crate) fn pin(
     };
     let remove = pinned(workshop, tenant, trace_id_low)?;
     let change = ManifestChange { add: vec![entry], remove, ..ManifestChange::default() };
-    workshop.catalog.apply(&change)?;
-    Ok(change)
+    Ok(workshop.apply(Done { change, ..Done::default() })?.change)
 }
 
 /// Takes the copy of a trace away, if there is one.
@@ -55,10 +59,10 @@ pub(crate) fn unpin(
 ) -> Result<ManifestChange, JobError> {
     let remove = pinned(workshop, tenant, trace_id_low)?;
     let change = ManifestChange { remove, ..ManifestChange::default() };
-    if !change.remove.is_empty() {
-        workshop.catalog.apply(&change)?;
+    if change.remove.is_empty() {
+        return Ok(change);
     }
-    Ok(change)
+    Ok(workshop.apply(Done { change, ..Done::default() })?.change)
 }
 
 /// The segments that hold the copy of a trace; each holds one trace.

@@ -43,6 +43,11 @@ pub(super) fn run(
         };
         let mut is_needed = tombstone.log_before.file_id >= purge.oldest_log_file_id;
         for (entry, is_ready) in purge.entries.iter().filter(|(entry, _)| is_concerned(entry)) {
+            if workshop.cache.quarantined_ids().contains(&entry.id) {
+                // Nobody can tell what is in it; another start may be able to read it.
+                is_needed = true;
+                continue;
+            }
             if !workshop.cache.may_hold([entry], tombstone.trace_id_low)? {
                 continue;
             }
@@ -57,8 +62,6 @@ pub(super) fn run(
             change.unbury.push(tombstone.clone());
         }
     }
-    if !change.unbury.is_empty() {
-        workshop.catalog.apply(&change)?;
-    }
-    Ok(Done { change, ..Done::default() })
+    let done = Done { change, ..Done::default() };
+    if done.change.unbury.is_empty() { Ok(done) } else { workshop.apply(done) }
 }

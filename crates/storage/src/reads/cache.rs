@@ -13,6 +13,8 @@ use crate::segment::{ByteRange, Dictionaries, Segment, SegmentDecoder, SegmentEr
 use crate::segment_store::{RangeRead, SegmentStore, read_ranges_blocking};
 use crate::store::ReadError;
 
+use super::search_parts::SearchParts;
+
 /// How many decoders are kept for the next question.
 const DECODERS_MAX: usize = 4;
 
@@ -26,10 +28,14 @@ pub(crate) struct OpenSegment {
     /// What its footer says.
     pub(crate) segment: Segment,
     dictionaries: OnceLock<Arc<Dictionaries>>,
+    search_parts: OnceLock<Arc<SearchParts>>,
     /// Pays for footer and dictionaries while they are kept; `None` when there was no room and
     /// they go with the question.
     held: Mutex<Option<Reservation>>,
 }
+
+/// A segment, and what its codes stand for.
+pub(crate) type WithDictionaries = (Arc<OpenSegment>, Arc<Dictionaries>);
 
 /// The segments that are open, as many as an account pays for.
 pub(crate) struct SegmentCache {
@@ -185,12 +191,13 @@ impl SegmentCache {
         }
         let segment = Segment::parse(Arc::clone(&path), entry.len, &footer)?;
         let held = self.make_room(segment.byte_len() as u64);
-        let dictionaries = OnceLock::new();
+        let (dictionaries, search_parts) = (OnceLock::new(), OnceLock::new());
         Ok(OpenSegment {
             entry: entry.clone(),
             path,
             segment,
             dictionaries,
+            search_parts,
             held: Mutex::new(held),
         })
     }
@@ -214,7 +221,7 @@ impl SegmentCache {
     pub(crate) fn with_dictionaries(
         &self,
         segments: Vec<Arc<OpenSegment>>,
-    ) -> Result<Vec<(Arc<OpenSegment>, Arc<Dictionaries>)>, ReadError> {
+    ) -> Result<Vec<WithDictionaries>, ReadError> {
         let missing: Vec<_> =
             segments.iter().filter(|segment| segment.dictionaries.get().is_none()).collect();
         let reads = missing.iter().map(|segment| segment.dictionaries_read()).collect();
@@ -248,13 +255,7 @@ impl SegmentCache {
                 let len = dictionaries.byte_len() as u64;
                 // Another question may have loaded them meanwhile; they are the same.
                 if segment.dictionaries.set(Arc::new(dictionaries)).is_ok() {
-                    let more = self.make_room(len);
-                    let mut held = lock(&segment.held);
-                    match (held.as_mut(), more) {
-                        (Some(held), Some(more)) => held.absorb(more),
-                        // No room for all of it: it goes with this question.
-                        _ => self.forget(segment.entry.id),
-                    }
+                    self.pay_for(segment, len);
                 }
                 Ok(())
             }
@@ -263,6 +264,24 @@ impl SegmentCache {
                 Ok(())
             }
             Err(Trouble::Disk(error)) => Err(disk(&error)),
+        }
+    }
+
+    /// Keeps what searches need of a segment.
+    pub(super) fn keep_search_parts(&self, segment: &OpenSegment, parts: SearchParts, len: u64) {
+        if segment.search_parts.set(Arc::new(parts)).is_ok() {
+            self.pay_for(segment, len);
+        }
+    }
+
+    /// Pays for more of a segment; where there is no room for all of it, it goes with the
+    /// question that it was loaded for.
+    fn pay_for(&self, segment: &OpenSegment, len: u64) {
+        let more = self.make_room(len);
+        let mut held = lock(&segment.held);
+        match (held.as_mut(), more) {
+            (Some(held), Some(more)) => held.absorb(more),
+            _ => self.forget(segment.entry.id),
         }
     }
 
@@ -288,6 +307,11 @@ impl OpenSegment {
     /// Its dictionaries, if they were loaded.
     pub(crate) fn dictionaries(&self) -> Option<&Arc<Dictionaries>> {
         self.dictionaries.get()
+    }
+
+    /// What searches need of it, if that was loaded.
+    pub(crate) fn search_parts(&self) -> Option<&Arc<SearchParts>> {
+        self.search_parts.get()
     }
 
     /// Where its dictionaries are.

@@ -13,7 +13,7 @@ use spandrel_model::Span;
 use super::cache::{OpenSegment, SegmentCache, Trouble, disk};
 use crate::columns::{Chunk, Request, SpanReader};
 use crate::manifest::SegmentEntry;
-use crate::segment::{GroupColumns, Projection, SegmentDecoder, TraceTable};
+use crate::segment::{GroupColumns, GroupRead, Projection, SegmentDecoder, TraceTable};
 use crate::segment_store::read_ranges_blocking;
 use crate::store::ReadError;
 
@@ -174,14 +174,9 @@ impl Place {
         let OpenSegment { segment, entry, .. } = &*self.segment;
         let wanted = Projection::all();
         let mut columns = GroupColumns::default();
-        segment.decode_columns(
-            self.group,
-            &wanted,
-            &[bytes],
-            dictionaries,
-            decoder,
-            &mut columns,
-        )?;
+        let stretches = &[bytes];
+        let read = GroupRead { group: self.group, wanted: &wanted, stretches };
+        segment.decode_columns(read, dictionaries, decoder, &mut columns)?;
         let Some(trace) = columns.traces.low.iter().position(|low| *low == trace_id_low) else {
             return Ok(None);
         };

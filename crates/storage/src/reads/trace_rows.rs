@@ -19,7 +19,8 @@ use crate::store::ReadError;
 pub struct TraceRow {
     /// The low half of its id.
     pub trace_id_low: u64,
-    /// The earliest start of a span.
+    /// The earliest start of a span. Times and services are those of the spans as they were
+    /// received; what follows tells of the trace once halves and pieces of spans are joined.
     pub start_ns: Option<u64>,
     /// The latest start of a span.
     pub latest_start_ns: Option<u64>,
@@ -35,7 +36,7 @@ pub struct TraceRow {
     pub root_operation: Option<String>,
     /// That span's duration, where it is known.
     pub root_duration_ns: Option<u64>,
-    /// The services that take part, sorted.
+    /// The services of the spans as they were received, sorted.
     pub services: Vec<String>,
     /// Equal in traces that took the same paths.
     pub fingerprint: u64,

@@ -9,7 +9,7 @@ use super::part_id::{self as id, key_part};
 use super::projection::Projection;
 use super::reader::{Dictionaries, GroupAt};
 use super::trace_table::{self, MIXED_HIGH, TraceTable, add_up};
-use crate::columns::{Marks, Shapes, TextHeap, link_kind_of};
+use crate::columns::{Chunk, Marks, Shapes, TextHeap, link_kind_of};
 use crate::encoding::ints;
 use crate::encoding::texts::{self, Texts};
 use crate::encoding::{Damaged, Decoder, Word};
@@ -20,6 +20,8 @@ pub(crate) struct SegmentDecoder {
     pub(super) decoder: Decoder,
     /// A group between its bytes and its chunk.
     pub(super) group: GroupColumns,
+    /// A chunk that is not needed any more, whose room the next one takes.
+    pub(super) room: Chunk,
     narrow: Vec<u32>,
     wide: Vec<u64>,
     texts: Texts,
@@ -54,7 +56,7 @@ struct Part<'s, 'b> {
     bytes: &'b [u8],
 }
 
-impl GroupAt<'_> {
+impl<'b> GroupAt<'_, 'b> {
     /// An error about a part that may not be there.
     fn at(&self, id: u32) -> PartAt<'_> {
         let before = self.directory.parts.iter().take_while(|part| part.id < id);
@@ -62,28 +64,20 @@ impl GroupAt<'_> {
         PartAt { name: self.name, part: PartName::GroupPart(self.number, id), offset }
     }
 
-    fn find<'s, 'b>(
-        &'s self,
-        id: u32,
-        fetched: &Fetched<'b>,
-    ) -> Result<Option<Part<'s, 'b>>, SegmentError> {
+    fn find(&self, id: u32) -> Result<Option<Part<'_, 'b>>, SegmentError> {
         let Ok(place) = self.directory.parts.binary_search_by_key(&id, |part| part.id) else {
             return Ok(None);
         };
         let (entry, at) = (self.directory.parts[place], self.at(id));
         let missing = || at.fault(Fault::Missing { what: "what was read of the part" });
-        let bytes = fetched.get(at.offset, entry.len as usize).ok_or_else(missing)?;
+        let bytes = self.fetched.get(at.offset, entry.len as usize).ok_or_else(missing)?;
         at.check(bytes, entry.checksum)?;
         Ok(Some(Part { at, bytes }))
     }
 
-    fn part<'s, 'b>(
-        &'s self,
-        id: u32,
-        fetched: &Fetched<'b>,
-    ) -> Result<Part<'s, 'b>, SegmentError> {
+    fn part(&self, id: u32) -> Result<Part<'_, 'b>, SegmentError> {
         let missing = || self.at(id).fault(Fault::Missing { what: "the part" });
-        self.find(id, fetched)?.ok_or_else(missing)
+        self.find(id)?.ok_or_else(missing)
     }
 }
 
@@ -93,15 +87,20 @@ impl SegmentDecoder {
         Self::default()
     }
 
+    /// Takes back a chunk that is not needed any more: the next whole group is read into its
+    /// room.
+    pub(crate) fn recycle(&mut self, chunk: Chunk) {
+        self.room = chunk;
+    }
+
     /// Reads the trace table of a group.
     pub(super) fn trace_table(
         &mut self,
-        group: &GroupAt<'_>,
-        fetched: &Fetched<'_>,
+        group: &GroupAt<'_, '_>,
         service_count: usize,
         into: &mut TraceTable,
     ) -> Result<(), SegmentError> {
-        let Part { at, bytes } = group.part(id::TRACES, fetched)?;
+        let Part { at, bytes } = group.part(id::TRACES)?;
         let entry = &group.directory.entry;
         trace_table::decode(bytes, entry.trace_count as usize, &mut self.decoder, into)
             .map_err(|damaged| at.damaged(damaged))?;
@@ -114,9 +113,8 @@ impl SegmentDecoder {
     /// Reads columns of a group into one that is cleared first.
     pub(super) fn columns(
         &mut self,
-        group: &GroupAt<'_>,
+        group: &GroupAt<'_, '_>,
         wanted: &Projection,
-        fetched: &Fetched<'_>,
         dictionaries: &Dictionaries,
         into: &mut GroupColumns,
     ) -> Result<(), SegmentError> {
@@ -126,14 +124,14 @@ impl SegmentDecoder {
         into.link_count = group.directory.link_count as usize;
         let columns = wanted.closure();
         let wants = |columns_of: u32| columns & columns_of != 0;
-        let mut reading = Reading { decoder: self, group, fetched, dictionaries, into };
+        let mut reading = Reading { decoder: self, group, dictionaries, into };
         if wants(Projection::TRACES) {
             reading.traces()?;
         }
         reading.codes(columns)?;
         if wants(Projection::SPAN_ID) {
             raw(
-                &reading.group.part(id::SPAN_ID, fetched)?,
+                &reading.group.part(id::SPAN_ID)?,
                 reading.into.row_count,
                 &mut reading.into.span_id,
             )?;
@@ -149,12 +147,7 @@ impl SegmentDecoder {
         }
         if wants(Projection::DURATION) {
             let (count, list) = (reading.into.row_count, &mut reading.into.duration_ns);
-            ints_of(
-                &mut reading.decoder.decoder,
-                &group.part(id::DURATION, fetched)?,
-                count,
-                list,
-            )?;
+            ints_of(&mut reading.decoder.decoder, &group.part(id::DURATION)?, count, list)?;
         }
         reading.events(columns)?;
         if wants(Projection::LINKS) {
@@ -170,19 +163,18 @@ impl SegmentDecoder {
 /// A group while it is read.
 struct Reading<'r, 's, 'b> {
     decoder: &'r mut SegmentDecoder,
-    group: &'r GroupAt<'s>,
-    fetched: &'r Fetched<'b>,
+    group: &'r GroupAt<'s, 'b>,
     dictionaries: &'r Dictionaries,
     into: &'r mut GroupColumns,
 }
 
 impl Reading<'_, '_, '_> {
     fn traces(&mut self) -> Result<(), SegmentError> {
-        let Self { decoder, group, fetched, dictionaries, into } = self;
+        let Self { decoder, group, dictionaries, into } = self;
         let service_count = dictionaries.services.len();
-        decoder.trace_table(group, fetched, service_count, &mut into.traces)?;
+        decoder.trace_table(group, service_count, &mut into.traces)?;
         if into.traces.flags.iter().any(|flags| flags & MIXED_HIGH != 0) {
-            let part = group.part(id::TRACE_HIGH, fetched)?;
+            let part = group.part(id::TRACE_HIGH)?;
             raw(&part, into.row_count, &mut into.trace_high)?;
         }
         Ok(())
@@ -190,7 +182,7 @@ impl Reading<'_, '_, '_> {
 
     /// The columns that are codes of one dictionary each.
     fn codes(&mut self, columns: u32) -> Result<(), SegmentError> {
-        let Self { decoder, group, fetched, dictionaries, into } = self;
+        let Self { decoder, group, dictionaries, into } = self;
         for (column, id, list, count) in [
             (Projection::NAME, id::NAME, &mut into.name, dictionaries.names.len()),
             (Projection::RESOURCE, id::RESOURCE, &mut into.resource, dictionaries.resources.len()),
@@ -199,7 +191,7 @@ impl Reading<'_, '_, '_> {
             (Projection::SHAPE, id::SHAPE, &mut into.shape, dictionaries.shapes.len()),
         ] {
             if columns & column != 0 {
-                let part = group.part(id, fetched)?;
+                let part = group.part(id)?;
                 codes_of(&mut decoder.decoder, &part, into.row_count, count, list)?;
             }
         }
@@ -207,10 +199,10 @@ impl Reading<'_, '_, '_> {
     }
 
     fn parents(&mut self, has_ids: bool) -> Result<(), SegmentError> {
-        let Self { decoder, group, fetched, into, .. } = self;
+        let Self { decoder, group, into, .. } = self;
         let (row_count, SegmentDecoder { decoder, narrow, wide, .. }) =
             (into.row_count, &mut **decoder);
-        let part = group.part(id::PARENT, fetched)?;
+        let part = group.part(id::PARENT)?;
         ints_of(decoder, &part, row_count, narrow)?;
         let mut elsewhere_count = 0;
         for (row, code) in narrow.iter().enumerate() {
@@ -236,7 +228,7 @@ impl Reading<'_, '_, '_> {
         }
         wide.clear();
         if elsewhere_count > 0 {
-            raw(&group.part(id::PARENT_ELSEWHERE, fetched)?, elsewhere_count, wide)?;
+            raw(&group.part(id::PARENT_ELSEWHERE)?, elsewhere_count, wide)?;
         }
         let mut elsewhere = wide.iter().copied();
         for (code, parent) in narrow.iter().zip(&into.parent_row) {
@@ -250,8 +242,8 @@ impl Reading<'_, '_, '_> {
     }
 
     fn marks(&mut self) -> Result<(), SegmentError> {
-        let Self { decoder, group, fetched, into, .. } = self;
-        let part = group.part(id::MARKS, fetched)?;
+        let Self { decoder, group, into, .. } = self;
+        let part = group.part(id::MARKS)?;
         ints_of(&mut decoder.decoder, &part, into.row_count, &mut decoder.narrow)?;
         for bits in &decoder.narrow {
             let marks = u16::try_from(*bits).ok().and_then(Marks::from_bits);
@@ -262,8 +254,8 @@ impl Reading<'_, '_, '_> {
     }
 
     fn starts(&mut self) -> Result<(), SegmentError> {
-        let Self { decoder, group, fetched, into, .. } = self;
-        let part = group.part(id::START, fetched)?;
+        let Self { decoder, group, into, .. } = self;
+        let part = group.part(id::START)?;
         ints_of(&mut decoder.decoder, &part, into.row_count, &mut decoder.wide)?;
         for trace in 0..into.traces.len() {
             let trace_start = into.traces.start_ns[trace];
@@ -280,7 +272,7 @@ impl Reading<'_, '_, '_> {
     }
 
     fn events(&mut self, columns: u32) -> Result<(), SegmentError> {
-        let Self { decoder, group, fetched, dictionaries, into } = self;
+        let Self { decoder, group, dictionaries, into } = self;
         let (row_count, count) = (into.row_count, into.event_count);
         let wants = |columns_of: u32| columns & columns_of != 0;
         if !wants(Projection::EVENTS | Projection::EVENT_NAME | Projection::EVENT_SHAPE) {
@@ -290,21 +282,21 @@ impl Reading<'_, '_, '_> {
             into.events_end.resize(row_count, 0);
             return Ok(());
         }
-        let part = group.part(id::EVENT_COUNT, fetched)?;
+        let part = group.part(id::EVENT_COUNT)?;
         ends_of(&mut decoder.decoder, &part, row_count, count, &mut into.events_end)?;
         let events = &mut into.events;
         if wants(Projection::EVENT_NAME) {
-            let part = group.part(id::EVENT_NAME, fetched)?;
+            let part = group.part(id::EVENT_NAME)?;
             let name_count = dictionaries.event_names.len();
             codes_of(&mut decoder.decoder, &part, count, name_count, &mut events.name)?;
         }
         if wants(Projection::EVENT_SHAPE) {
-            let part = group.part(id::EVENT_SHAPE, fetched)?;
+            let part = group.part(id::EVENT_SHAPE)?;
             let shape_count = dictionaries.shapes.len();
             codes_of(&mut decoder.decoder, &part, count, shape_count, &mut events.shape)?;
         }
         if wants(Projection::EVENTS) {
-            let part = group.part(id::EVENT_TIME, fetched)?;
+            let part = group.part(id::EVENT_TIME)?;
             ints_of(&mut decoder.decoder, &part, count, &mut events.time_ns)?;
             for row in 0..row_count {
                 let (places, start) = (into.events_of(row), into.start_ns[row]);
@@ -317,17 +309,17 @@ impl Reading<'_, '_, '_> {
     }
 
     fn links(&mut self) -> Result<(), SegmentError> {
-        let Self { decoder, group, fetched, dictionaries, into } = self;
+        let Self { decoder, group, dictionaries, into } = self;
         let (row_count, count) = (into.row_count, into.link_count);
         if count == 0 {
             into.links_end.resize(row_count, 0);
             return Ok(());
         }
         let decoder = &mut decoder.decoder;
-        let part = group.part(id::LINK_COUNT, fetched)?;
+        let part = group.part(id::LINK_COUNT)?;
         ends_of(decoder, &part, row_count, count, &mut into.links_end)?;
         let links = &mut into.links;
-        let part = group.part(id::LINK_KIND, fetched)?;
+        let part = group.part(id::LINK_KIND)?;
         ints_of(decoder, &part, count, &mut links.kind)?;
         if links.kind.iter().any(|kind| link_kind_of(*kind).is_none()) {
             return Err(part.at.inconsistent("a link is of a kind that no writer knows"));
@@ -337,15 +329,15 @@ impl Reading<'_, '_, '_> {
             (id::LINK_TRACE_LOW, &mut links.trace_low),
             (id::LINK_SPAN_ID, &mut links.span_id),
         ] {
-            ints_of(decoder, &group.part(id, fetched)?, count, list)?;
+            ints_of(decoder, &group.part(id)?, count, list)?;
         }
-        let part = group.part(id::LINK_SHAPE, fetched)?;
+        let part = group.part(id::LINK_SHAPE)?;
         codes_of(decoder, &part, count, dictionaries.shapes.len(), &mut links.shape)
     }
 
     fn values(&mut self, wanted: &Projection) -> Result<(), SegmentError> {
         self.count_values()?;
-        let Self { decoder, group, fetched, dictionaries, into } = self;
+        let Self { decoder, group, dictionaries, into } = self;
         into.values.resize_with(dictionaries.keys.len(), KeyColumn::default);
         let counts = std::mem::take(&mut decoder.key_counts);
         let mut done = Ok(());
@@ -353,7 +345,7 @@ impl Reading<'_, '_, '_> {
             if *count > 0 && (wanted.has_all_keys || wanted.keys.contains(&code)) {
                 let column = &mut into.values[code as usize];
                 column.count = *count as usize;
-                done = decoder.values_of(code, group, fetched, dictionaries, column);
+                done = decoder.values_of(code, group, dictionaries, column);
                 if done.is_err() {
                     break;
                 }
@@ -395,8 +387,7 @@ impl SegmentDecoder {
     fn values_of(
         &mut self,
         code: u32,
-        group: &GroupAt<'_>,
-        fetched: &Fetched<'_>,
+        group: &GroupAt<'_, '_>,
         dictionaries: &Dictionaries,
         column: &mut KeyColumn,
     ) -> Result<(), SegmentError> {
@@ -409,7 +400,7 @@ impl SegmentDecoder {
         if column.form == ValueForm::Empty {
             return Ok(());
         }
-        let part = group.part(key_part(code, column.form), fetched)?;
+        let part = group.part(key_part(code, column.form))?;
         match column.form {
             ValueForm::Numbers => {
                 ints_of(&mut self.decoder, &part, column.count, &mut column.numbers)
@@ -429,8 +420,7 @@ impl SegmentDecoder {
         column: &mut KeyColumn,
     ) -> Result<(), SegmentError> {
         let (heap, ends) = std::mem::take(&mut column.texts).into_parts();
-        // The room of the column before is used again, whatever stands in it.
-        self.texts = Texts::from_parts(heap, ends).unwrap_or_default();
+        self.texts = Texts::in_room_of(heap, ends);
         texts::decode(part.bytes, column.count, TEXT_LEN_MAX, &mut self.decoder, &mut self.texts)
             .map_err(|damaged| part.at.damaged(damaged))?;
         let (heap, ends) = std::mem::take(&mut self.texts).into_parts();
@@ -440,7 +430,7 @@ impl SegmentDecoder {
     }
 }
 
-impl GroupAt<'_> {
+impl GroupAt<'_, '_> {
     fn find_entry(&self, id: u32) -> bool {
         self.directory.parts.binary_search_by_key(&id, |part| part.id).is_ok()
     }
@@ -465,12 +455,12 @@ fn codes_of(
     list: &mut Vec<u32>,
 ) -> Result<(), SegmentError> {
     ints_of(decoder, part, count, list)?;
-    match list.iter().max() {
-        Some(code) if *code as usize >= code_count => {
-            Err(part.at.inconsistent("a code stands for nothing"))
-        }
-        _ => Ok(()),
+    // A fold, because the compiler makes vector instructions of it and not of `max`.
+    let last = list.iter().fold(0, |last, code| last.max(*code));
+    if !list.is_empty() && last as usize >= code_count {
+        return Err(part.at.inconsistent("a code stands for nothing"));
     }
+    Ok(())
 }
 
 /// Where things end of which each row has some, and which are `total` together.

@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
+use super::group::KeyColumn;
 use super::limits::{
     DISTINCT_COUNT_MIN, DISTINCT_RATIO_MAX, KEY_DICTIONARY_COUNT_MAX, KEY_DICTIONARY_LEN_MAX,
 };
@@ -46,6 +47,7 @@ pub(super) struct Dictionary {
 #[derive(Debug, Default)]
 struct KeyTable {
     codes: HashTable<u32>,
+    /// How many values earlier groups have.
     seen_count: usize,
     /// How many texts earlier groups use, and so must stay.
     settled_count: usize,
@@ -158,21 +160,16 @@ impl DictionaryWriter {
         !self.tables[key as usize].is_plain
     }
 
-    /// Counts a value of a key, whatever the form.
-    #[inline]
-    pub(super) fn count_value(&mut self, key: u32) {
-        self.tables[key as usize].seen_count += 1;
-    }
-
-    /// The code of a key's text; `None` once the dictionary does not pay any more, which it then
-    /// never will again.
-    pub(super) fn value(&mut self, key: u32, text: &[u8]) -> Option<u32> {
+    /// The code of a key's text, which is the `count`th value of the key in the group; `None` once
+    /// the dictionary does not pay any more, which it then never will again.
+    pub(super) fn value(&mut self, key: u32, text: &[u8], count: usize) -> Option<u32> {
         let (table, texts) = (&mut self.tables[key as usize], &mut self.values[key as usize]);
         let code = find_or_add(&self.hasher, &mut table.codes, texts, text);
-        let count = texts.len();
-        let pays = count < DISTINCT_COUNT_MIN || count * DISTINCT_RATIO_MAX <= table.seen_count;
-        let fits =
-            count <= KEY_DICTIONARY_COUNT_MAX && texts.parts().0.len() <= KEY_DICTIONARY_LEN_MAX;
+        let (seen_count, distinct_count) = (table.seen_count + count, texts.len());
+        let pays = distinct_count < DISTINCT_COUNT_MIN
+            || distinct_count * DISTINCT_RATIO_MAX <= seen_count;
+        let fits = distinct_count <= KEY_DICTIONARY_COUNT_MAX
+            && texts.parts().0.len() <= KEY_DICTIONARY_LEN_MAX;
         (pays && fits).then_some(code)
     }
 
@@ -184,8 +181,11 @@ impl DictionaryWriter {
         self.values[key as usize].truncate(table.settled_count);
     }
 
-    /// Ends a group: what it used must stay.
-    pub(super) fn settle(&mut self) {
+    /// Ends a group with these values: what it used must stay.
+    pub(super) fn settle(&mut self, columns: &[KeyColumn]) {
+        for (table, column) in self.tables.iter_mut().zip(columns) {
+            table.seen_count += column.count;
+        }
         for (table, texts) in self.tables.iter_mut().zip(&self.values) {
             table.settled_count = texts.len();
         }

@@ -4,25 +4,37 @@ use super::dictionaries::DictionaryWriter;
 use super::group::{GroupColumns, KeyColumn, NO_ROW, ValueForm};
 use super::limits::{GROUP_TEXT_LEN, GROUP_VALUE_COUNT};
 use super::order::{TraceOrder, TraceRow};
-use super::source::{Source, SourceCodes};
+use super::source::{ColumnCodes, Source, SourceCodes};
 use super::trace_table::{CONTINUES, HAS_START, MIXED_HIGH};
-use crate::columns::{Chunk, Marks, NO_SERVICE};
+use crate::columns::{Chunk, Marks, NO_SERVICE, TextHeap};
 
 /// A group that rows are added to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gatherer {
     pub(super) columns: GroupColumns,
+    /// How many rows a group has at most.
+    row_count_max: usize,
     /// What the texts come to that stand in the group itself.
     pub(super) text_len: usize,
     value_count: usize,
     services: Vec<u32>,
-    keys: Vec<u32>,
 }
 
 /// The sources of a trace's rows.
 type Parts<'p, 's, 'r> = &'p mut [(&'s mut Source, &'r [u32])];
 
 impl Gatherer {
+    /// Makes an empty one, for groups of so many rows at most.
+    pub(super) fn new(row_count_max: usize) -> Self {
+        Self {
+            columns: GroupColumns::default(),
+            row_count_max,
+            text_len: 0,
+            value_count: 0,
+            services: Vec::new(),
+        }
+    }
+
     /// Whether the rows so far hold so much that the group should end.
     pub(super) fn is_full(&self) -> bool {
         self.text_len >= GROUP_TEXT_LEN || self.value_count >= GROUP_VALUE_COUNT
@@ -34,20 +46,19 @@ impl Gatherer {
         (self.text_len, self.value_count) = (0, 0);
     }
 
-    /// Adds rows of a trace from the `first`th on, as many as there is room for: up to
-    /// `row_count_max`, or until the group is full. Returns how many it took, one at least.
+    /// Adds rows of a trace from the `first`th on, as many as there is room for. Returns how many
+    /// it took, one at least.
     pub(super) fn push_trace(
         &mut self,
         order: &TraceOrder,
         first: usize,
-        row_count_max: usize,
         parts: Parts<'_, '_, '_>,
         dictionaries: &mut DictionaryWriter,
     ) -> usize {
         let base = self.columns.row_count;
         let mut taken = 0;
         for (row, parent) in order.rows[first..].iter().zip(&order.parents[first..]) {
-            if taken > 0 && (base + taken >= row_count_max || self.is_full()) {
+            if taken > 0 && (base + taken >= self.row_count_max || self.is_full()) {
                 break;
             }
             let Source { chunk, codes } = &mut *parts[row.source as usize].0;
@@ -94,8 +105,8 @@ impl Gatherer {
         columns.scope.push(codes.scope(chunk, rows.scope[row], &mut dictionaries.scopes));
         let addresses = &mut dictionaries.addresses;
         columns.address.push(codes.address(chunk, rows.address[row], addresses));
-        let words = chunk.span_values.get(row);
-        let shape = self.push_values(chunk, codes, rows.shape[row], words, dictionaries);
+        let list = (rows.shape[row], chunk.span_values.get(row));
+        let shape = self.push_values(chunk, codes, list, dictionaries);
         self.columns.shape.push(shape);
         for event in chunk.events_of(row) {
             self.push_event(chunk, codes, event, dictionaries);
@@ -115,8 +126,8 @@ impl Gatherer {
         dictionaries: &mut DictionaryWriter,
     ) {
         let events = &chunk.events;
-        let words = events.values.get(at);
-        let shape = self.push_values(chunk, codes, events.shape[at], words, dictionaries);
+        let list = (events.shape[at], events.values.get(at));
+        let shape = self.push_values(chunk, codes, list, dictionaries);
         let name = codes.event_name(chunk, events.name[at], &mut dictionaries.event_names);
         let columns = &mut self.columns.events;
         columns.time_ns.push(events.time_ns[at]);
@@ -134,8 +145,8 @@ impl Gatherer {
         dictionaries: &mut DictionaryWriter,
     ) {
         let links = &chunk.links;
-        let words = links.values.get(at);
-        let shape = self.push_values(chunk, codes, links.shape[at], words, dictionaries);
+        let list = (links.shape[at], links.values.get(at));
+        let shape = self.push_values(chunk, codes, list, dictionaries);
         let columns = &mut self.columns.links;
         columns.kind.push(links.kind[at]);
         columns.trace_high.push(links.trace_high[at]);
@@ -151,8 +162,7 @@ impl Gatherer {
         &mut self,
         chunk: &Chunk,
         codes: &mut SourceCodes,
-        shape: u32,
-        words: &[u64],
+        (shape, words): (u32, &[u64]),
         dictionaries: &mut DictionaryWriter,
     ) -> u32 {
         let shape_code = codes.shape(chunk, shape, dictionaries);
@@ -165,32 +175,18 @@ impl Gatherer {
             let codes = &mut codes.columns[*place as usize];
             let column = &mut values[codes.key as usize];
             column.count += 1;
-            if !codes.kind.has_texts() {
-                column.form = KeyColumn::form_of(codes.kind, false);
-                if column.form == ValueForm::Numbers {
-                    column.numbers.push(*word);
+            match column.form {
+                ValueForm::Numbers => column.numbers.push(*word),
+                ValueForm::Codes if codes.values.is_known(*word as u32) => {
+                    column.codes.push(codes.values.known(*word as u32));
                 }
-                continue;
-            }
-            let texts = chunk.columns[*place as usize].texts.heap();
-            let place = *word as u32;
-            dictionaries.count_value(codes.key);
-            if column.form != ValueForm::Texts && dictionaries.has_dictionary(codes.key) {
-                column.form = ValueForm::Codes;
-                let code = codes.values.get(place, texts.len()).or_else(|| {
-                    let code = dictionaries.value(codes.key, texts.get(place))?;
-                    codes.values.set(place, code);
-                    Some(code)
-                });
-                if let Some(code) = code {
-                    column.codes.push(code);
-                    continue;
+                ValueForm::Empty => {}
+                _ => {
+                    let texts = chunk.columns[*place as usize].texts.heap();
+                    let from = (&mut *codes, texts, *word);
+                    self.text_len += push_value(column, from, dictionaries);
                 }
-                self.text_len += spell_out(column, codes.key, dictionaries);
             }
-            column.form = ValueForm::Texts;
-            column.texts.push(texts.get(place));
-            self.text_len += texts.get(place).len();
         }
         shape_code
     }
@@ -240,6 +236,44 @@ impl Gatherer {
         traces.services_end.push(traces.services.len() as u32);
         traces.flags.push(flags);
     }
+}
+
+/// Adds a value that is the first of its key in the group, or whose code is not known, or that is
+/// kept as text. Returns how much longer the texts got.
+fn push_value(
+    column: &mut KeyColumn,
+    (codes, texts, word): (&mut ColumnCodes, &TextHeap, u64),
+    dictionaries: &mut DictionaryWriter,
+) -> usize {
+    if column.form == ValueForm::Absent {
+        let has_dictionary = dictionaries.has_dictionary(codes.key);
+        column.form = KeyColumn::form_of(codes.kind, has_dictionary);
+    }
+    let place = word as u32;
+    match column.form {
+        ValueForm::Numbers => column.numbers.push(word),
+        ValueForm::Codes => {
+            let code = codes.values.get(place, texts.len()).or_else(|| {
+                let code = dictionaries.value(codes.key, texts.get(place), column.count)?;
+                codes.values.set(place, code);
+                Some(code)
+            });
+            let Some(code) = code else {
+                let len = spell_out(column, codes.key, dictionaries);
+                return len + push_text(column, texts.get(place));
+            };
+            column.codes.push(code);
+        }
+        ValueForm::Texts => return push_text(column, texts.get(place)),
+        ValueForm::Absent | ValueForm::Empty => {}
+    }
+    0
+}
+
+fn push_text(column: &mut KeyColumn, text: &[u8]) -> usize {
+    column.form = ValueForm::Texts;
+    column.texts.push(text);
+    text.len()
 }
 
 /// Puts the texts of a group's values in the place of their codes, because the dictionary does

@@ -13,7 +13,7 @@ use crate::encoding::hash;
 const SHORT_LEN: usize = 2;
 
 /// What the directory says of the index.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct IndexDirectory {
     /// How many bytes an ordinal takes.
     pub(super) ordinal_len: u8,

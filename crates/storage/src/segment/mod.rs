@@ -5,6 +5,7 @@
 //! rows. Neither knows where segments live, and neither reads a clock. Whatever is read is held
 //! to be hostile: it is checked, and what it may take is bounded.
 
+mod breakdown;
 mod chunk;
 mod decode;
 mod dictionaries;
@@ -12,6 +13,7 @@ mod directory;
 mod encode;
 mod error;
 mod fold;
+mod fuzz;
 mod gather;
 mod group;
 mod index;
@@ -21,24 +23,28 @@ mod order;
 mod part_id;
 mod projection;
 mod reader;
+pub(crate) mod search;
 mod sections;
 mod source;
 mod trace_table;
+mod verify;
 mod writer;
 
 pub(crate) use decode::SegmentDecoder;
 pub(crate) use error::{Fault, PartName, SegmentError, WriteError};
+pub use fuzz::read_hostile_segment;
 pub(crate) use group::{EventColumns, GroupColumns, KeyColumn, LinkColumns, NO_ROW, ValueForm};
 pub(crate) use limits::GROUP_ROW_COUNT_MAX;
 pub(crate) use observer::{GroupObserver, GroupParts, ScanPartId, SectionId, SegmentTexts};
 pub(crate) use projection::Projection;
-pub(crate) use reader::{ByteRange, Dictionaries, GroupEntry, Segment};
+pub(crate) use reader::{ByteRange, Dictionaries, GroupEntry, GroupRead, Segment};
 pub(crate) use source::Source;
 pub(crate) use trace_table::{CONTINUES, HAS_START, MIXED_HIGH, SUPERSEDES, TraceTable};
+pub(crate) use verify::{Verified, VerifyError, verify};
 pub(crate) use writer::{SegmentSummary, SegmentWriter, WriterOptions};
 
 /// The format version that this program writes, and the newest that it reads.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -37,6 +37,7 @@ pub(crate) struct Segment {
     scan_offsets: Vec<u64>,
     section_offsets: Vec<u64>,
     index_offset: u64,
+    footer_len: u64,
 }
 
 /// What the footer says of one group.
@@ -56,6 +57,17 @@ pub(crate) struct GroupEntry {
     pub(crate) latest_start_ns: Option<u64>,
     /// Whether its first trace goes on from the group before.
     pub(crate) continues: bool,
+}
+
+/// Parts of a group that were read.
+#[derive(Debug)]
+pub(crate) struct GroupRead<'r, B> {
+    /// The group.
+    pub(crate) group: u32,
+    /// The columns that the parts were read for.
+    pub(crate) wanted: &'r Projection,
+    /// What was read of the ranges of [`Segment::part_ranges`], in the same order.
+    pub(crate) stretches: &'r [B],
 }
 
 /// What the codes of a segment stand for, as far as it was loaded. Chunks and scans share it.
@@ -151,12 +163,26 @@ impl Segment {
         let section_offsets =
             offsets(&mut next, directory.sections.iter().map(|part| part.len.into()));
         let index_offset = next;
-        Ok(Self { name, directory, group_offsets, scan_offsets, section_offsets, index_offset })
+        let footer_len = footer.len() as u64;
+        Ok(Self {
+            name,
+            directory,
+            group_offsets,
+            scan_offsets,
+            section_offsets,
+            index_offset,
+            footer_len,
+        })
     }
 
     /// The object's name.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// The length of the directory and the trailer behind it.
+    pub(super) fn footer_len(&self) -> u64 {
+        self.footer_len
     }
 
     /// The memory that it takes.
@@ -277,7 +303,7 @@ impl Segment {
         into: &mut TraceTable,
     ) -> Result<(), SegmentError> {
         let fetched = Fetched::new([(self.trace_table_range(group).offset, bytes)]);
-        decoder.trace_table(&self.group_at(group), &fetched, usize::MAX, into)
+        decoder.trace_table(&self.group_at(group, fetched), usize::MAX, into)
     }
 
     /// Where all parts of a group are.
@@ -304,29 +330,27 @@ impl Segment {
         ranges
     }
 
-    /// Reads some columns of a group, from what was read of the ranges that
-    /// [`Self::part_ranges`] told, in the same order. `into` is cleared first, and holds nothing
-    /// of use after an error.
+    /// Reads some columns of a group. `into` is cleared first, and holds nothing of use after an
+    /// error.
     ///
     /// # Errors
     ///
     /// Fails when a part is damaged.
     pub(crate) fn decode_columns<B: AsRef<[u8]>>(
         &self,
-        group: u32,
-        wanted: &Projection,
-        read: &[B],
+        read: GroupRead<'_, B>,
         dictionaries: &Dictionaries,
         decoder: &mut SegmentDecoder,
         into: &mut GroupColumns,
     ) -> Result<(), SegmentError> {
-        let ranges = self.part_ranges(group, wanted);
+        let ranges = self.part_ranges(read.group, read.wanted);
         let offsets = ranges.iter().map(|range| range.offset);
-        let fetched = Fetched::new(offsets.zip(read.iter().map(AsRef::as_ref)));
-        decoder.columns(&self.group_at(group), wanted, &fetched, dictionaries, into)
+        let fetched = Fetched::new(offsets.zip(read.stretches.iter().map(AsRef::as_ref)));
+        decoder.columns(&self.group_at(read.group, fetched), read.wanted, dictionaries, into)
     }
 
-    /// Reads a whole group. All rows have the one given request.
+    /// Reads a whole group, from what was read of [`Self::group_range`]. All rows have a request
+    /// that says nothing: its arrival is for whoever knows it to put in.
     ///
     /// # Errors
     ///
@@ -337,13 +361,14 @@ impl Segment {
         bytes: &[u8],
         dictionaries: &Dictionaries,
         decoder: &mut SegmentDecoder,
-        request: Request,
     ) -> Result<Chunk, SegmentError> {
         let mut columns = std::mem::take(&mut decoder.group);
-        let wanted = Projection::all();
-        let read = [bytes];
-        let done = self.decode_columns(group, &wanted, &read, dictionaries, decoder, &mut columns);
-        let chunk = done.map(|()| columns.to_chunk(0..columns.row_count, dictionaries, request));
+        let read = GroupRead { group, wanted: &Projection::all(), stretches: &[bytes] };
+        let done = self.decode_columns(read, dictionaries, decoder, &mut columns);
+        let request = Request { arrival_ns: 0, log_file_id: 0, log_offset: 0 };
+        let room = std::mem::take(&mut decoder.room);
+        let rows = 0..columns.row_count;
+        let chunk = done.map(|()| columns.to_chunk_in(room, rows, dictionaries, request));
         decoder.group = columns;
         chunk
     }
@@ -461,6 +486,24 @@ impl Segment {
         check_part(&at, &self.directory.groups[group as usize].scan, id.0, bytes)
     }
 
+    /// Checks every part of a group, known or not.
+    pub(super) fn check_group(&self, group: u32, bytes: &[u8]) -> Result<(), SegmentError> {
+        let mut rest = bytes;
+        let mut offset = self.group_offsets[group as usize];
+        for part in &self.directory.groups[group as usize].parts {
+            let name = PartName::GroupPart(group, part.id);
+            let at = PartAt { name: &self.name, part: name, offset };
+            let (expected, found) = (u64::from(part.len), rest.len() as u64);
+            let (bytes, behind) = rest
+                .split_at_checked(part.len as usize)
+                .ok_or_else(|| at.fault(Fault::Length { expected, found }))?;
+            at.check(bytes, part.checksum)?;
+            rest = behind;
+            offset += u64::from(part.len);
+        }
+        Ok(())
+    }
+
     pub(super) fn directory(&self) -> &Directory {
         &self.directory
     }
@@ -489,8 +532,9 @@ impl Segment {
         PartAt { name: &self.name, part: PartName::Section(id), offset }
     }
 
-    fn group_at(&self, group: u32) -> GroupAt<'_> {
+    fn group_at<'b>(&self, group: u32, fetched: Fetched<'b>) -> GroupAt<'_, 'b> {
         GroupAt {
+            fetched,
             name: &self.name,
             number: group,
             offset: self.group_offsets[group as usize],
@@ -500,12 +544,13 @@ impl Segment {
 }
 
 /// A group that is to be read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct GroupAt<'s> {
+#[derive(Debug)]
+pub(super) struct GroupAt<'s, 'b> {
     pub(super) name: &'s Arc<str>,
     pub(super) number: u32,
     pub(super) offset: u64,
     pub(super) directory: &'s directory::GroupDirectory,
+    pub(super) fetched: Fetched<'b>,
 }
 
 fn check_part<'b>(

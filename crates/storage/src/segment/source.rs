@@ -54,6 +54,18 @@ impl Codes {
         self.0.get(place as usize).copied().filter(|code| *code != UNKNOWN)
     }
 
+    /// Whether the code of a place is known.
+    #[inline]
+    pub(super) fn is_known(&self, place: u32) -> bool {
+        self.0.get(place as usize).is_some_and(|code| *code != UNKNOWN)
+    }
+
+    /// The code of a place, which is known.
+    #[inline]
+    pub(super) fn known(&self, place: u32) -> u32 {
+        self.0[place as usize]
+    }
+
     /// Remembers a code.
     pub(super) fn set(&mut self, place: u32, code: u32) {
         if let Some(known) = self.0.get_mut(place as usize) {
@@ -159,7 +171,16 @@ impl SourceCodes {
     }
 }
 
+#[inline]
 fn code(codes: &mut Codes, texts: &Texts, place: u32, into: &mut Dictionary) -> u32 {
+    if codes.is_known(place) {
+        return codes.known(place);
+    }
+    add_code(codes, texts, place, into)
+}
+
+#[cold]
+fn add_code(codes: &mut Codes, texts: &Texts, place: u32, into: &mut Dictionary) -> u32 {
     if let Some(code) = codes.get(place, texts.heap().len()) {
         return code;
     }

@@ -96,7 +96,7 @@ impl<'o> SegmentWriter<'o> {
             options,
             dictionaries: DictionaryWriter::new(options.seed),
             order: TraceOrder::new(options.seed),
-            group: Gatherer::default(),
+            group: Gatherer::new(options.group_row_count_max),
             encoder: GroupEncoder::default(),
             directory: Directory::default(),
             scan: Vec::new(),
@@ -157,13 +157,7 @@ impl<'o> SegmentWriter<'o> {
                 self.group.columns.goes_on = true;
                 self.end_group()?;
             }
-            taken += self.group.push_trace(
-                &self.order,
-                taken,
-                row_count_max,
-                parts,
-                &mut self.dictionaries,
-            );
+            taken += self.group.push_trace(&self.order, taken, parts, &mut self.dictionaries);
             self.index.push((hash::trace_id(low), self.index.len() as u32));
             check_len("texts of a group", self.group.text_len, TEXT_LEN_MAX)?;
         }
@@ -242,7 +236,7 @@ impl<'o> SegmentWriter<'o> {
             parts: self.encoder.parts.clone(),
             scan: add_scan_parts(parts, &mut self.scan)?,
         });
-        self.dictionaries.settle();
+        self.dictionaries.settle(&columns.values);
         self.group.clear();
         Ok(())
     }
@@ -255,7 +249,7 @@ impl fmt::Debug for SegmentWriter<'_> {
 }
 
 /// What the directory says of a group. `trace_count` is that of the segment so far.
-fn entry_of(traces: &TraceTable, trace_count: usize) -> GroupEntry {
+pub(super) fn entry_of(traces: &TraceTable, trace_count: usize) -> GroupEntry {
     let starts = || (0..traces.len()).filter_map(|trace| traces.start_of(trace));
     let latest_starts = (0..traces.len()).filter_map(|trace| traces.latest_start_of(trace));
     GroupEntry {

@@ -95,9 +95,8 @@ fn check_group(
     let read = read_ranges_blocking(&**cache.store(), vec![read]).into_iter().next();
     let bytes = read.unwrap_or_else(|| Err(std::io::Error::other("the store gave no answer")));
     let bytes = bytes.map_err(Trouble::of_read)?;
-    let chunk = cache.with_decoder(|decoder| {
-        open.segment.decode_group(group, &bytes, dictionaries, decoder, open.entry.request())
-    })?;
+    let chunk = cache
+        .with_decoder(|decoder| open.segment.decode_group(group, &bytes, dictionaries, decoder))?;
     let reader = SpanReader::new(&chunk);
     let damaged = (0..chunk.len()).find(|row| reader.span(*row).is_none());
     match damaged {

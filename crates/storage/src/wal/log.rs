@@ -107,6 +107,19 @@ impl Log {
         }
     }
 
+    /// A place behind every record that is in the log, and before every one that will be, also
+    /// of a process after this one: it counts on from the files that it finds, and not from
+    /// those that could not be begun.
+    pub(crate) fn end_position(&self) -> LogPosition {
+        match (&self.current, self.seal) {
+            (Some(current), _) => LogPosition { file_id: current.file_id, offset: current.len },
+            // A sealed file is not written again. What a failed write left at its end is not in
+            // the log, and stays out.
+            (None, Some(seal)) => LogPosition { file_id: seal.file_id, offset: u64::MAX },
+            (None, None) => LogPosition { file_id: 0, offset: 0 },
+        }
+    }
+
     /// The space that the log's files take, the spare ones included.
     pub(crate) fn files_len(&self) -> u64 {
         (self.files.len() + self.spares.len()) as u64 * self.file_len_max

@@ -257,7 +257,7 @@ impl<'a> Run<'a> {
                 let span_count = self.spans.len() as u64;
                 self.report.records += 1;
                 self.report.spans += span_count;
-                self.report.miscounted += u64::from(span_count != origin.accepted.into());
+                self.report.miscounted += u64::from(span_count != u64::from(origin.accepted));
                 let (log_file_id, log_offset) = (position.file_id, position.offset);
                 let arrival_ns = origin.arrival_ns;
                 (self.sink)(&tenant, &self.spans, Request { arrival_ns, log_file_id, log_offset });

@@ -10,7 +10,7 @@ use spandrel_model::trace::{Trace, sum_links};
 use spandrel_model::{Endpoint, Resource, Span, SpanId, SpanKind, TraceId};
 use spandrel_storage::{
     Account, Batch, Class, CompactionPolicy, Engine, Job, JobDone, NameText, Options, Origin,
-    RecordDecoder, Retention, Rollup, StoreLen, Tenant, minute_of,
+    RecordDecoder, Retention, Rollup, StoreLen, Tenant, TraceRow, minute_of,
 };
 use testkit::SimDisk;
 
@@ -227,16 +227,13 @@ fn check(store: &Engine<()>) {
 fn check_rows(store: &Engine<()>, traces: &[Vec<Span<'static>>]) {
     let lows: Vec<u64> = (1..=TRACE_COUNT).collect();
     let found = store.trace_rows(&Tenant::default(), &lows).unwrap();
-    let due = traces.iter().filter_map(|spans| Trace::assemble(spans.clone()));
-    let due: Vec<Trace> = due.collect();
+    let due = traces.iter().filter_map(|spans| Some((spans, Trace::assemble(spans.clone())?)));
+    let due: Vec<_> = due.collect();
     assert_eq!(found.len(), due.len());
-    for (row, trace) in found.iter().zip(&due) {
-        let spans = trace.spans();
+    for (row, (received, trace)) in found.iter().zip(&due) {
         assert_eq!(row.trace_id_low, trace.trace_id().low());
-        assert_eq!(row.start_ns, spans.iter().filter_map(|span| span.start_ns).min());
-        assert_eq!(row.latest_start_ns, spans.iter().filter_map(|span| span.start_ns).max());
-        let services: BTreeSet<&str> = spans.iter().filter_map(Span::service_name).collect();
-        assert!(services.into_iter().all(|service| row.services.iter().any(|s| s == service)));
+        check_extent(row, received);
+        let spans = trace.spans();
         let ids: BTreeSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
         assert_eq!(row.span_count as usize, ids.len());
         let failed = spans.iter().filter(|span| span.is_error()).map(|span| span.span_id);
@@ -245,6 +242,17 @@ fn check_rows(store: &Engine<()>, traces: &[Vec<Span<'static>>]) {
         assert!(shares <= 258, "{row:?}");
         assert_eq!(row.root_duration_ns.is_some(), shares > 0, "{row:?}");
     }
+}
+
+/// The times and services of a trace are those of its spans as they were received.
+fn check_extent(row: &TraceRow, received: &[Span<'static>]) {
+    let starts = || received.iter().filter_map(|span| span.start_ns);
+    let end = |span: &Span<'_>| Some(span.start_ns? + span.duration_ns.unwrap_or(0));
+    assert_eq!(row.start_ns, starts().min());
+    assert_eq!(row.latest_start_ns, starts().max());
+    assert_eq!(row.end_ns, received.iter().filter_map(end).max());
+    let services: BTreeSet<&str> = received.iter().filter_map(Span::service_name).collect();
+    assert!(row.services.iter().map(String::as_str).eq(services), "{row:?}");
 }
 
 /// What happens to a store, and in which order its jobs run.

@@ -130,6 +130,36 @@ fn json_is_read_in_every_spelling_that_protobufs_json_has() {
 }
 
 #[test]
+fn null_is_no_scope_and_an_empty_object_is_one() {
+    for (scope, expected) in [
+        ("null", None),
+        ("{}", Some("")),
+        (r#"{"name":null}"#, Some("")),
+        (r#"{"name":"a"}"#, Some("a")),
+    ] {
+        let body =
+            request(r#""name":"x""#).replace(r#""spans""#, &format!(r#""scope":{scope},"spans""#));
+        let list = spans(Format::Json, body.as_bytes());
+        let name = list[0].scope.as_ref().map(|scope| &*scope.name);
+        assert_eq!(name, expected, "{scope}");
+    }
+}
+
+#[test]
+fn null_is_absent_wherever_it_stands() {
+    let span = one(r#""parentSpanId":null,"flags":null,"status":null,"events":null,"links":null,
+        "attributes":[{"key":"a","value":null},
+        {"key":"b","value":{"stringValue":null,"doubleValue":null,"arrayValue":null,"bytesValue":null}}],
+        "droppedEventsCount":null,"endTimeUnixNano":null"#);
+    let empty = |key: &'static str| Attribute { key: key.into(), value: Value::Empty };
+    let expected = vec![empty("a"), empty("b")];
+    let plain = self::span();
+    assert_eq!(span, Span { attributes: expected, ..plain });
+    let body = r#"{"resourceSpans":[{"resource":null,"scopeSpans":null},{"scopeSpans":null}]}"#;
+    assert_eq!(spans(Format::Json, body.as_bytes()), []);
+}
+
+#[test]
 fn a_kind_that_otlp_does_not_have_is_none() {
     for kind in [r#""SPAN_KIND_FOO""#, "9", "-1", "null"] {
         assert_eq!(one(&format!(r#""kind":{kind}"#)).kind, None, "{kind}");

@@ -3,8 +3,12 @@
 //! Trees, joined rows and corrected times are computed here once, so that a reader only draws.
 //! docs/api.md describes every answer.
 
+mod backup;
+mod changes;
+mod export;
 mod fields;
 mod span_view;
+mod status;
 mod trace_view;
 
 use std::sync::Arc;
@@ -20,14 +24,14 @@ use spandrel_model::{SpanId, TraceId};
 use spandrel_query::{dependencies, find_trace, search};
 use spandrel_storage::NameRequest;
 
+use crate::api::answer::WithPartial;
 use crate::api::parameters::{Parameters, now_ms};
 use crate::app::App;
 use crate::refusal::{JsonRefusal, Refusal};
-use crate::serve::durability_text;
 use span_view::SpanView;
 use trace_view::TraceView;
 
-type Answer<T> = Result<Json<T>, JsonRefusal>;
+type Answer<T> = Result<Json<WithPartial<T>>, JsonRefusal>;
 
 /// The routes of this API.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -38,7 +42,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/traces/{trace_id}", get(trace))
         .route("/traces/{trace_id}/spans/{span_id}", get(span))
         .route("/dependencies", get(dependency_links))
-        .route("/status", get(status))
+        .route("/export", get(export::export))
+        .route("/status", get(status::status))
+        .merge(changes::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method);
     Router::new().nest("/api/spandrel", api)
@@ -56,7 +62,7 @@ async fn no_such_method(method: Method) -> JsonRefusal {
 async fn services(State(app): State<Arc<App>>) -> Answer<Value> {
     let wanted = NameRequest::Services;
     let services = app.query(move |store, tenant| Ok(store.names(tenant, &wanted)?)).await?;
-    Ok(Json(json!({ "services": services })))
+    Ok(services.map(|services| json!({ "services": services })).into_json())
 }
 
 async fn operations(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer<Value> {
@@ -68,7 +74,7 @@ async fn operations(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> A
         let remote_services = store.names(tenant, &NameRequest::RemoteServices { service })?;
         Ok(json!({ "spanNames": span_names, "remoteServices": remote_services }))
     });
-    Ok(Json(answer.await?))
+    Ok(answer.await?.into_json())
 }
 
 /// What a list of traces shows of one.
@@ -117,7 +123,7 @@ async fn traces(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answe
         let summaries: Vec<_> = assembled.map(|trace| SummaryView::from(summary(trace))).collect();
         Ok(json!({ "traces": summaries, "limit": wanted.limit, "isCut": answer.is_cut }))
     });
-    Ok(Json(answer.await?))
+    Ok(answer.await?.into_json())
 }
 
 /// A summary counts time as the trace's page shows it: with the clocks corrected.
@@ -138,7 +144,7 @@ async fn trace(
         let trace = found.assemble().ok_or_else(|| not_found(trace_id))?;
         Ok(TraceView::of(trace, found.spans.len(), is_raw))
     });
-    Ok(Json(view.await?))
+    Ok(view.await?.into_json())
 }
 
 async fn span(
@@ -158,7 +164,7 @@ async fn span(
             Refusal::not_found(format!("the trace {trace_id} has no span {span_id}"))
         })
     });
-    Ok(Json(view.await?))
+    Ok(view.await?.into_json())
 }
 
 /// Reads an id as people paste it: upper case is welcome here.
@@ -186,26 +192,6 @@ async fn dependency_links(State(app): State<Arc<App>>, RawQuery(query): RawQuery
             "errorCount": link.error_count,
         })
     };
-    Ok(Json(json!({ "links": links.into_iter().map(row).collect::<Vec<_>>() })))
-}
-
-async fn status(State(app): State<Arc<App>>) -> Json<Value> {
-    let account = |account: &spandrel_storage::Account| {
-        json!({
-            "name": account.name(),
-            "used": account.used(),
-            "limit": account.limit(),
-            "refused": account.refused(),
-        })
-    };
-    Json(json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "doors": [{ "name": "main", "address": app.main_door.to_string() }],
-        "dataDir": app.config.data_dir.display().to_string(),
-        "durability": durability_text(app.config.durability),
-        "memoryLimit": app.config.memory_bytes,
-        "accounts": [account(&app.head), account(&app.requests), account(&app.queue)],
-        "startedNs": app.started_ns.to_string(),
-        "isReady": app.is_ready(),
-    }))
+    let rows = links.map(|links| links.into_iter().map(row).collect::<Vec<_>>());
+    Ok(rows.map(|rows| json!({ "links": rows })).into_json())
 }

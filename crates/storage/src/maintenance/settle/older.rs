@@ -14,7 +14,7 @@ use super::names::Names;
 use super::nodes::{CodeMap, NodeTexts, PhaseTable};
 use crate::manifest::{Manifest, SegmentClass, SegmentEntry};
 use crate::reads::{OpenSegment, SegmentCache, Trouble, disk};
-use crate::segment::GroupColumns;
+use crate::segment::{GroupColumns, GroupRead};
 use crate::segment_store::read_ranges_blocking;
 use crate::store::ReadError;
 use crate::tenant::Tenant;
@@ -133,7 +133,8 @@ impl<'w> Older<'w> {
         let columns = &mut self.columns;
         self.cache.with_decoder(|decoder| {
             let segment = &open.segment;
-            segment.decode_columns(group, &wanted, &read, &dictionaries, decoder, columns)
+            let read = GroupRead { group, wanted: &wanted, stretches: &read };
+            segment.decode_columns(read, &dictionaries, decoder, columns)
         })?;
         self.group_nodes.clear();
         let texts = NodeTexts::read(&dictionaries);

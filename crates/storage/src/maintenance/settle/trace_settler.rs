@@ -29,8 +29,8 @@ pub(super) struct TraceSettler {
 pub(super) struct Settled<'s> {
     pub(super) facts: &'s TraceFacts,
     nodes: &'s [Node],
-    /// How many spans there are as they were received.
-    pub(super) received_count: usize,
+    /// The spans as they were received: pieces of one span are not joined.
+    pub(super) received: &'s [Node],
 }
 
 impl TraceSettler {
@@ -48,7 +48,7 @@ impl TraceSettler {
             return None;
         }
         if let Some(facts) = self.settler.settle(nodes, &names.tables(&phases.list)) {
-            return Some(Settled { facts, nodes, received_count: nodes.len() });
+            return Some(Settled { facts, nodes, received: nodes });
         }
         if nodes.len() > MERGED_SPAN_COUNT_MAX {
             return None;
@@ -57,7 +57,7 @@ impl TraceSettler {
         let merged = merge(spans()?);
         self.merged.extend(merged.iter().map(|span| node_of(span, names, phases)));
         let facts = self.merging.settle_merged(&self.merged, &names.tables(&phases.list));
-        Some(Settled { facts, nodes: &self.merged, received_count: nodes.len() })
+        Some(Settled { facts, nodes: &self.merged, received: nodes })
     }
 }
 

@@ -1,7 +1,9 @@
 //! Traces of which a group has only a part: what is true of the whole. Late spans make such
 //! traces, and so do more spans than a group takes.
 
-use spandrel_model::trace::facts::NO_CODE;
+use std::collections::{BTreeMap, BTreeSet};
+
+use spandrel_model::trace::facts::{NO_CODE, Node};
 
 use super::facts::{Bases, FactRows, put, take};
 use super::trace_settler::Settled;
@@ -61,19 +63,22 @@ impl Wholes {
     /// Appends a trace, unless there are more than a reader takes; names are codes, whose texts
     /// come with [`Self::encode`].
     pub(super) fn push(&mut self, low: u64, settled: &Settled<'_>, buffer: &mut Vec<(u32, u64)>) {
-        let facts = settled.facts;
-        let service_count = self.services.len() + facts.services.len();
-        if self.len() >= COUNT_MAX || service_count > SERVICE_COUNT_MAX {
+        let received = settled.received;
+        let services = received.iter().map(|node| node.service).filter(|code| *code != NO_CODE);
+        let services: BTreeSet<u32> = services.collect();
+        if self.len() >= COUNT_MAX || self.services.len() + services.len() > SERVICE_COUNT_MAX {
             return;
         }
         let place = |code: u32| if code == NO_CODE { 0 } else { code + 1 };
+        let starts = || received.iter().filter_map(|node| node.start_ns);
+        let end = |node: &Node| Some(node.start_ns?.saturating_add(node.duration_ns.unwrap_or(0)));
         self.low.push(low);
-        self.received_count.push(settled.received_count as u32);
-        self.start_ns.push(facts.earliest_start_ns.unwrap_or(u64::MAX));
-        self.latest_start_ns.push(facts.latest_start_ns.unwrap_or(0));
-        self.end_ns.push(facts.latest_end_ns.unwrap_or(0));
-        self.fingerprint.push(facts.fingerprint);
-        self.services.extend(facts.services.iter().map(|(service, _)| place(*service)));
+        self.received_count.push(received.len() as u32);
+        self.start_ns.push(starts().min().unwrap_or(u64::MAX));
+        self.latest_start_ns.push(starts().max().unwrap_or(0));
+        self.end_ns.push(received.iter().filter_map(end).max().unwrap_or(0));
+        self.fingerprint.push(settled.facts.fingerprint);
+        self.services.extend(services.into_iter().map(place));
         self.services_end.push(self.services.len() as u32);
         self.facts.push(settled, buffer, place, place);
     }
@@ -85,7 +90,7 @@ impl Wholes {
         encoder: &mut Encoder,
         out: &mut Vec<u8>,
     ) {
-        let (mut names, mut places) = (Texts::new(), std::collections::BTreeMap::new());
+        let (mut names, mut places) = (Texts::new(), BTreeMap::new());
         let mut named = self.clone();
         let facts = &mut named.facts;
         let lists = [

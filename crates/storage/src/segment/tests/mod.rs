@@ -2,6 +2,7 @@
 
 mod damage;
 mod golden;
+mod measure;
 mod round_trip;
 
 use std::collections::BTreeMap;
@@ -11,17 +12,17 @@ use std::sync::{Arc, Mutex};
 use spandrel_model::Span;
 
 use super::{
-    Dictionaries, GroupObserver, Segment, SegmentDecoder, SegmentError, SegmentSummary,
+    Dictionaries, GroupObserver, GroupRead, Segment, SegmentDecoder, SegmentError, SegmentSummary,
     SegmentWriter, Source, WriteError, WriterOptions,
 };
-use crate::columns::{Chunk, ChunkBuilder, Request, SpanReader};
+use crate::columns::{Chunk, ChunkBuilder, Marks, Request, SpanReader};
 use crate::segment_store::SegmentUpload;
 
-pub(super) const REQUEST: Request = Request { arrival_ns: 5, log_file_id: 0, log_offset: 0 };
+pub(crate) const REQUEST: Request = Request { arrival_ns: 5, log_file_id: 0, log_offset: 0 };
 
 /// An object in memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory(pub(super) Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Memory(pub(crate) Arc<Mutex<Vec<u8>>>);
 
 impl SegmentUpload for Memory {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -35,14 +36,14 @@ impl SegmentUpload for Memory {
 }
 
 /// A written segment.
-pub(super) struct Written {
-    pub(super) bytes: Vec<u8>,
-    pub(super) summary: SegmentSummary,
+pub(crate) struct Written {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) summary: SegmentSummary,
 }
 
 /// The rows of each trace in each of some chunks, in the order of the segment.
-pub(super) struct Plan {
-    pub(super) sources: Vec<Source>,
+pub(crate) struct Plan {
+    pub(crate) sources: Vec<Source>,
     traces: Vec<Vec<Vec<u32>>>,
 }
 
@@ -50,18 +51,17 @@ pub(super) struct Plan {
 type TraceKey = (bool, u64, u64);
 
 impl Plan {
-    pub(super) fn new(chunks: Vec<Arc<Chunk>>) -> Self {
+    pub(crate) fn new(chunks: Vec<Arc<Chunk>>) -> Self {
         let mut keys: BTreeMap<u64, (bool, u64)> = BTreeMap::new();
         let mut rows: BTreeMap<u64, Vec<Vec<u32>>> = BTreeMap::new();
         for (place, chunk) in chunks.iter().enumerate() {
-            let reader = SpanReader::new(chunk);
             for row in 0..chunk.len() {
-                let span = reader.span(row).unwrap();
-                let low = span.trace_id.low();
+                let low = chunk.rows.trace_low[row];
                 let of_trace = rows.entry(low).or_insert_with(|| vec![Vec::new(); chunks.len()]);
                 of_trace[place].push(row as u32);
                 let key = keys.entry(low).or_default();
-                if let Some(start) = span.start_ns {
+                if chunk.rows.marks[row].has(Marks::HAS_START) {
+                    let start = chunk.rows.start_ns[row];
                     *key = (true, if key.0 { key.1.min(start) } else { start });
                 }
             }
@@ -73,7 +73,7 @@ impl Plan {
         Self { sources: chunks.into_iter().map(Source::new).collect(), traces }
     }
 
-    pub(super) fn write(
+    pub(crate) fn write(
         mut self,
         options: WriterOptions,
         observers: Vec<&mut dyn GroupObserver>,
@@ -93,7 +93,7 @@ impl Plan {
 }
 
 /// Chunks of up to so many spans.
-pub(super) fn chunks_of(spans: &[Span<'static>], row_count: usize) -> Vec<Arc<Chunk>> {
+pub(crate) fn chunks_of(spans: &[Span<'static>], row_count: usize) -> Vec<Arc<Chunk>> {
     let mut builder = ChunkBuilder::new(1);
     spans
         .chunks(row_count)
@@ -107,25 +107,25 @@ pub(super) fn chunks_of(spans: &[Span<'static>], row_count: usize) -> Vec<Arc<Ch
         .collect()
 }
 
-pub(super) fn write(spans: &[Span<'static>], options: WriterOptions) -> Written {
+pub(crate) fn write(spans: &[Span<'static>], options: WriterOptions) -> Written {
     Plan::new(chunks_of(spans, 500)).write(options, Vec::new()).unwrap()
 }
 
 impl Written {
-    pub(super) fn open(&self) -> Result<Opened<'_>, SegmentError> {
+    pub(crate) fn open(&self) -> Result<Opened<'_>, SegmentError> {
         open(&self.bytes, self.summary.footer_len)
     }
 }
 
 /// A segment whose dictionaries are loaded.
-pub(super) struct Opened<'b> {
-    pub(super) bytes: &'b [u8],
-    pub(super) segment: Segment,
-    pub(super) dictionaries: Dictionaries,
-    pub(super) decoder: SegmentDecoder,
+pub(crate) struct Opened<'b> {
+    pub(crate) bytes: &'b [u8],
+    pub(crate) segment: Segment,
+    pub(crate) dictionaries: Dictionaries,
+    pub(crate) decoder: SegmentDecoder,
 }
 
-pub(super) fn open(bytes: &[u8], footer_len: u32) -> Result<Opened<'_>, SegmentError> {
+pub(crate) fn open(bytes: &[u8], footer_len: u32) -> Result<Opened<'_>, SegmentError> {
     let footer = &bytes[bytes.len() - (footer_len as usize).min(bytes.len())..];
     let segment = Segment::parse("test".into(), bytes.len() as u64, footer)?;
     let mut decoder = SegmentDecoder::new();
@@ -136,19 +136,21 @@ pub(super) fn open(bytes: &[u8], footer_len: u32) -> Result<Opened<'_>, SegmentE
 }
 
 impl<'b> Opened<'b> {
-    pub(super) fn bytes_at(&self, range: super::ByteRange) -> &'b [u8] {
+    pub(crate) fn bytes_at(&self, range: super::ByteRange) -> &'b [u8] {
         &self.bytes[range.offset as usize..][..range.len]
     }
 
     /// The spans of a group, in its order.
-    pub(super) fn group(&mut self, group: u32) -> Result<Vec<Span<'static>>, SegmentError> {
+    pub(crate) fn group(&mut self, group: u32) -> Result<Vec<Span<'static>>, SegmentError> {
         let bytes = self.bytes_at(self.segment.group_range(group));
         let Self { segment, dictionaries, decoder, .. } = self;
-        let chunk = segment.decode_group(group, bytes, dictionaries, decoder, REQUEST)?;
-        Ok(spans_of(&chunk))
+        let chunk = segment.decode_group(group, bytes, dictionaries, decoder)?;
+        let spans = spans_of(&chunk);
+        decoder.recycle(chunk);
+        Ok(spans)
     }
 
-    pub(super) fn spans(&mut self) -> Result<Vec<Span<'static>>, SegmentError> {
+    pub(crate) fn spans(&mut self) -> Result<Vec<Span<'static>>, SegmentError> {
         let mut spans = Vec::new();
         for group in 0..self.segment.group_count() {
             spans.extend(self.group(group)?);
@@ -157,7 +159,7 @@ impl<'b> Opened<'b> {
     }
 
     /// The spans of a trace, found by the index.
-    pub(super) fn trace(&mut self, low: u64) -> Result<Vec<Span<'static>>, SegmentError> {
+    pub(crate) fn trace(&mut self, low: u64) -> Result<Vec<Span<'static>>, SegmentError> {
         let Some(range) = self.segment.index_page_range(low) else { return Ok(Vec::new()) };
         let ordinals = self.segment.ordinals_in_page(self.bytes_at(range), low)?;
         let mut spans = Vec::new();
@@ -168,7 +170,12 @@ impl<'b> Opened<'b> {
             let Self { segment, dictionaries, decoder, .. } = self;
             let mut columns = super::GroupColumns::default();
             let all = super::Projection::all();
-            segment.decode_columns(group, &all, &[bytes], dictionaries, decoder, &mut columns)?;
+            segment.decode_columns(
+                GroupRead { group, wanted: &all, stretches: &[bytes] },
+                dictionaries,
+                decoder,
+                &mut columns,
+            )?;
             let trace = (ordinal - first_trace) as usize;
             if columns.traces.low[trace] == low {
                 let chunk = columns.to_chunk(columns.rows_of(trace), dictionaries, REQUEST);
@@ -179,14 +186,14 @@ impl<'b> Opened<'b> {
     }
 }
 
-pub(super) fn spans_of(chunk: &Chunk) -> Vec<Span<'static>> {
+pub(crate) fn spans_of(chunk: &Chunk) -> Vec<Span<'static>> {
     let reader = SpanReader::new(chunk);
     let spans = (0..chunk.len()).filter_map(|row| Some(reader.span(row)?.into_owned()));
     spans.collect()
 }
 
 /// Spans in an order that does not depend on how they were kept.
-pub(super) fn sorted(mut spans: Vec<Span<'static>>) -> Vec<Span<'static>> {
+pub(crate) fn sorted(mut spans: Vec<Span<'static>>) -> Vec<Span<'static>> {
     spans.sort_by_cached_key(|span| format!("{span:?}"));
     spans
 }

@@ -162,6 +162,9 @@ fn pco_header(header: &mut Vec<u8>) {
 }
 
 proptest! {
+    // Each case tries all samples.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn random_bytes_are_survived(part in vec(any::<u8>(), 0..80), method in 0..9_u8) {
         for (_, _, column) in samples() {

@@ -124,8 +124,7 @@ pub(super) fn texts_of<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>) -> Te
 /// A column for each method of each encoding, by the name of its golden part, with the byte that
 /// names the method where the part begins with one.
 pub(super) fn samples() -> Vec<(&'static str, Option<u8>, Column)> {
-    let numbers = whole_numbers().into_iter();
-    numbers.chain(others()).map(|(name, method, column)| (name, method, column)).collect()
+    whole_numbers().into_iter().chain(others()).collect()
 }
 
 fn whole_numbers() -> Vec<(&'static str, Option<u8>, Column)> {
@@ -142,6 +141,8 @@ fn whole_numbers() -> Vec<(&'static str, Option<u8>, Column)> {
     let middles = wide(8, 900_000).into_iter().map(|value| value as u32).collect();
     // Microseconds, told in nanoseconds.
     let steps = wide(9, 1 << 40).into_iter().map(|value| value * 1000).collect();
+    let trend = (0..).zip(randoms(10, 200)).map(|(row, bits)| (1 << 60) + row * 200 + bits % 50);
+    let trend = trend.collect();
     vec![
         ("ints-empty", Some(0x00), Column::U32(Vec::new(), Kind::Code)),
         ("ints-constant-zero", Some(0x01), Column::U8(vec![0; 70], Kind::Code)),
@@ -152,6 +153,7 @@ fn whole_numbers() -> Vec<(&'static str, Option<u8>, Column)> {
         ("ints-numbers-16", Some(0x24), Column::U16(shorts, Kind::Number)),
         ("ints-numbers-32", Some(0x25), Column::U32(middles, Kind::Number)),
         ("ints-numbers-64", Some(0x46), Column::U64(steps, Kind::Number)),
+        ("ints-numbers-trend", Some(0x84), Column::U64(trend, Kind::Number)),
         ("ints-doubles", Some(0x07), Column::U64(doubles.collect(), Kind::Double)),
     ]
 }

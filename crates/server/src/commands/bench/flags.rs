@@ -1,0 +1,172 @@
+//! The flags of `spandrel bench`, and how counts and sizes are written in them.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Subcommand, ValueEnum};
+use spandrel_corpus::{Corpus, Profile};
+
+/// What to measure.
+#[derive(Args, Debug)]
+pub(crate) struct BenchFlags {
+    #[command(subcommand)]
+    pub(super) command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BenchCommand {
+    /// Write a corpus to a file.
+    Generate(GenerateFlags),
+    /// How many bytes a span takes in the store, and where they go.
+    Size(RunFlags),
+    /// How much processor time and writing a span costs until it is in a merged segment.
+    Ingest(RunFlags),
+    /// How long it takes to get a trace by its id.
+    Lookup(RunFlags),
+    /// How long it takes to find traces by what is in them.
+    Search(RunFlags),
+    /// All of that with one store.
+    All(RunFlags),
+}
+
+/// Which corpus.
+#[derive(Args, Clone, Debug)]
+pub(super) struct CorpusFlags {
+    /// The kind of traces: lab, mesh, shop, ten, giant or giant:SPANS
+    #[arg(long, default_value = "lab")]
+    pub(super) profile: Profile,
+    /// Which of the corpora of that kind
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+    /// How many spans, as in 200k or 5m; the last trace is whole
+    #[arg(long, default_value = "1m", value_name = "COUNT")]
+    pub(super) spans: Count,
+    /// Add a random attribute of 32 hexadecimal digits to every span
+    #[arg(long)]
+    pub(super) random_attribute: bool,
+    /// How many spans a request has at most
+    #[arg(long, default_value_t = 512)]
+    pub(super) spans_per_request: usize,
+}
+
+impl CorpusFlags {
+    pub(super) fn corpus(&self) -> Corpus {
+        let corpus = Corpus::of(self.profile, self.seed);
+        if self.random_attribute { corpus.with_random_attribute() } else { corpus }
+    }
+}
+
+/// Which file to write.
+#[derive(Args, Debug)]
+pub(super) struct GenerateFlags {
+    #[command(flatten)]
+    pub(super) corpus: CorpusFlags,
+    /// The format of the requests in it
+    #[arg(long, value_enum, default_value_t = FileFormat::OtlpFrames)]
+    pub(super) format: FileFormat,
+    /// The file
+    #[arg(long)]
+    pub(super) out: PathBuf,
+}
+
+/// How a corpus is written to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FileFormat {
+    /// Each request as OTLP protobuf, behind its length and its count of spans, four bytes each
+    OtlpFrames,
+    /// Each request as a line of OTLP JSON
+    OtlpJson,
+    /// Each request as a line of Zipkin v1 JSON
+    ZipkinV1Json,
+    /// Each request as a line of Zipkin v2 JSON
+    ZipkinV2Json,
+}
+
+/// How to measure.
+#[derive(Args, Debug)]
+pub(super) struct RunFlags {
+    #[command(flatten)]
+    pub(super) corpus: CorpusFlags,
+    /// Where the corpus and the store are put [default: a folder that is removed afterwards]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Leave the store in the data folder; without an own --data-dir, say where it is
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// The memory budget, of which the store gets the shares that it has in the server
+    #[arg(long, default_value = "1GiB", value_name = "SIZE")]
+    pub(super) memory: Size,
+    /// How many requests wait for their acknowledgement at once
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) in_flight: u32,
+    /// How many segments of a level are merged into one [default: the server's]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(2..=1024))]
+    pub(super) fan_in: Option<u16>,
+    /// Leave the segments as the server's own rules leave them; without this, what has not been
+    /// merged at the end is merged then
+    #[arg(long)]
+    pub(super) no_last_merge: bool,
+    /// How many traces are asked for by id, and compared
+    #[arg(long, default_value_t = 1000)]
+    pub(super) lookups: u32,
+    /// How often each search is asked
+    #[arg(long, default_value_t = 20)]
+    pub(super) search_rounds: u32,
+    /// Compare every trace of the corpus, and every answer with one counted by hand
+    #[arg(long)]
+    pub(super) verify_all: bool,
+    /// Write the figures to a file as JSON too
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+}
+
+/// A number of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Count(pub(super) u64);
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size(pub(super) u64);
+
+impl FromStr for Count {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let units = [("", 1), ("k", 1_000), ("m", 1_000_000), ("g", 1_000_000_000)];
+        let lower = text.to_lowercase();
+        scaled(&lower, &units).map(Self).ok_or("a count is a number over zero, as in 200k or 5m")
+    }
+}
+
+impl FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let units = [("", 1), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+        scaled(text, &units).map(Self).ok_or("a size is a number of MiB or GiB, as in 512MiB")
+    }
+}
+
+fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits_len = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, unit) = text.split_at(digits_len);
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    digits.parse::<u64>().ok()?.checked_mul(*factor).filter(|number| *number > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_decimal_and_sizes_binary() {
+        assert_eq!("5m".parse(), Ok(Count(5_000_000)));
+        assert_eq!("200K".parse(), Ok(Count(200_000)));
+        assert_eq!("17".parse(), Ok(Count(17)));
+        assert_eq!("512MiB".parse(), Ok(Size(512 << 20)));
+        for text in ["", "0", "m", "5 m", "1.5m", "99999999999999999999g"] {
+            assert!(text.parse::<Count>().is_err(), "{text}");
+        }
+        assert!("1GB".parse::<Size>().is_err());
+    }
+}
