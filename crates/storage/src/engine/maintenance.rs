@@ -34,6 +34,8 @@ const ROOM_CHECK_NS: u64 = 2_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     is_flushing: bool,
+    /// The segment that the latest flush writes.
+    flush_segment_id: u64,
     is_compacting: bool,
     /// Whether segments may have to be merged or rewritten.
     is_merge_wanted: bool,
@@ -88,8 +90,9 @@ impl<T> Engine<T> {
         }
         let flush = upkeep.flush_due_ns.filter(|_| !upkeep.is_flushing);
         let flush = flush.map(|due_ns| due_ns.max(upkeep.flush_pause_ns));
-        let merge =
-            (upkeep.is_merge_wanted && !upkeep.is_compacting).then_some(upkeep.merge_pause_ns);
+        let is_merge_due =
+            upkeep.is_merge_wanted && !upkeep.is_compacting && !self.merges_wait_for_flush();
+        let merge = is_merge_due.then_some(upkeep.merge_pause_ns);
         let is_object_doomed = upkeep.doomed.is_waiting();
         let retention = upkeep.retention_due_ns;
         let due_ns = [flush, merge, retention].into_iter().flatten().min();
@@ -217,7 +220,7 @@ impl<T> Engine<T> {
         };
         match self.shared.workshop.catalog.allocate_segment_id() {
             Ok(segment_id) => {
-                upkeep.is_flushing = true;
+                (upkeep.is_flushing, upkeep.flush_segment_id) = (true, segment_id);
                 Some(self.job(Task::Flush { plan: Box::new(plan), segment_id }))
             }
             Err(error) => {
@@ -315,8 +318,9 @@ impl<T> Engine<T> {
     }
 
     fn next_merge_job(&mut self, now_ns: u64) -> Option<Job> {
-        let upkeep = &mut self.upkeep;
-        if upkeep.is_compacting || !upkeep.is_merge_wanted || now_ns < upkeep.merge_pause_ns {
+        let upkeep = &self.upkeep;
+        let is_paused = now_ns < upkeep.merge_pause_ns || self.merges_wait_for_flush();
+        if upkeep.is_compacting || !upkeep.is_merge_wanted || is_paused {
             return None;
         }
         let shared = Arc::clone(&self.shared);
@@ -328,6 +332,7 @@ impl<T> Engine<T> {
         let visible = shared.visible();
         let merge = next_merge(&visible, &shared.options.compaction, limits);
         let purge = if merge.is_some() { None } else { Purge::new(&visible, limits) };
+        let upkeep = &mut self.upkeep;
         if merge.is_none() && purge.is_none() {
             upkeep.is_merge_wanted = false;
             return None;
@@ -345,6 +350,14 @@ impl<T> Engine<T> {
                 None
             }
         }
+    }
+
+    /// Whether something was deleted while a flush is under way. The flush may count it as not
+    /// deleted, which a rewrite takes back only if it sees what was flushed.
+    fn merges_wait_for_flush(&self) -> bool {
+        let (flush, visible) = (self.upkeep.flush_segment_id, self.shared.visible());
+        let mut tombstones = visible.tombstones().iter();
+        self.upkeep.is_flushing && tombstones.any(|tombstone| tombstone.segments_before > flush)
     }
 
     fn finish_merge(&mut self, outcome: Result<Done, JobError>, now_ns: u64) {

@@ -5,7 +5,7 @@
 //! the order asks for them. An input is in that order itself, so each of its groups is read once,
 //! but for traces that came late and are joined far from where they stood.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -44,8 +44,8 @@ pub(super) struct Compaction<'w> {
 #[derive(Default)]
 struct Collected {
     parts: Vec<Part>,
-    /// Traces that supersede what other segments say.
-    superseding: Vec<u64>,
+    /// Traces that supersede what other segments say, with their generations.
+    superseding: BTreeMap<u64, u64>,
     deleted: BTreeSet<u64>,
 }
 
@@ -90,13 +90,12 @@ impl<'w> Compaction<'w> {
         }
         let input = |(segment, dictionaries)| Input { segment, dictionaries };
         let inputs: Vec<_> = open.into_iter().map(input).collect();
-        let manifest = workshop.catalog.current();
         let mut collected = Collected::default();
         for (input, place) in inputs.iter().zip(0..) {
-            input.collect_parts(workshop, place, &manifest, &mut collected)?;
+            input.collect_parts(workshop, place, &view, &mut collected)?;
         }
-        let settling = settling(workshop, view, merge, &inputs, &manifest, &collected)?;
-        let mut parts = collected.parts;
+        let mut parts = std::mem::take(&mut collected.parts);
+        let settling = settling(workshop, view, merge, &inputs, collected)?;
         order(&mut parts);
         let row_count = parts.iter().map(|part| u64::from(part.row_count)).sum();
         workshop.compacted.0.store(0, Ordering::Relaxed);
@@ -211,12 +210,13 @@ impl Input {
         }
     }
 
-    /// Adds the parts of all traces that are not deleted, as the trace tables tell.
+    /// Adds the parts of all traces that are not deleted, as the trace tables tell. What was
+    /// deleted since the merge was planned stays: a flush that is under way may count on it.
     fn collect_parts(
         &self,
         workshop: &Workshop,
         input: u16,
-        manifest: &Manifest,
+        view: &Manifest,
         collected: &mut Collected,
     ) -> Result<(), JobError> {
         let groups: Vec<u32> = (0..self.segment.segment.group_count()).collect();
@@ -231,7 +231,7 @@ impl Input {
                 let table = table.map_err(|trouble| damaged(workshop, &self.segment, trouble))?;
                 for part in parts_in(&table, input, *group) {
                     let low = part.trace_id_low;
-                    if manifest.is_deleted(&self.segment.entry, low) {
+                    if view.is_deleted(&self.segment.entry, low) {
                         collected.deleted.insert(low);
                     } else {
                         collected.parts.push(part);
@@ -239,8 +239,17 @@ impl Input {
                 }
                 let flags = table.low.iter().zip(&table.flags);
                 let superseding = flags.filter(|(_, flags)| *flags & SUPERSEDES != 0);
-                collected.superseding.extend(superseding.map(|(low, _)| *low));
+                superseding.for_each(|(low, _)| {
+                    collected.superseding.entry(*low).or_insert(0);
+                });
             }
+        }
+        let generations = workshop.cache.generations_in(&self.segment);
+        let generations =
+            generations.map_err(|trouble| damaged(workshop, &self.segment, trouble))?;
+        for (low, generation) in generations {
+            let known = collected.superseding.entry(low).or_insert(0);
+            *known = generation.max(*known);
         }
         Ok(())
     }
@@ -252,8 +261,7 @@ fn settling<'w>(
     view: Arc<Manifest>,
     merge: &'w Merge,
     inputs: &[Input],
-    manifest: &Manifest,
-    collected: &Collected,
+    collected: Collected,
 ) -> Result<Settling<'w>, JobError> {
     let mut rollup = Rollup::new(Limits::MERGED);
     for input in inputs {
@@ -262,12 +270,12 @@ fn settling<'w>(
     }
     let rewritten: BTreeSet<u64> = merge.segments.iter().map(|entry| entry.id).collect();
     let (cache, tenant) = (&workshop.cache, &merge.tenant);
-    let place = DeletedIn { cache, view: Arc::clone(&view), manifest, tenant, rewritten };
+    let place = DeletedIn { cache, view: Arc::clone(&view), tenant, rewritten };
     let mut deleted = Deleted::default();
     for low in &collected.deleted {
         deleted.take_out(&place, *low, &mut rollup)?;
     }
-    Settling::of_merge(cache, view, tenant, &merge.segments, &collected.superseding, rollup)
+    Settling::of_merge(cache, view, tenant, &merge.segments, collected.superseding, rollup)
 }
 
 fn parts_in(table: &TraceTable, input: u16, group: u32) -> impl Iterator<Item = Part> + '_ {

@@ -25,7 +25,7 @@ pub(super) fn run(
     let lows: Vec<u64> = plan.traces().map(|trace| trace.trace_id_low()).collect();
     let spans_of = Box::new(|low| Ok(spans_of(plan, low)));
     let (cache, tenant) = (&workshop.cache, plan.tenant());
-    let mut settling = Settling::of_flush(cache, view, tenant, &lows, spans_of)?;
+    let mut settling = Settling::of_flush(cache, view, (tenant, segment_id), &lows, spans_of)?;
     let mut search = SearchObserver::new();
     let mut writer = workshop.writer(tenant, segment_id, false, &mut search, &mut settling)?;
     let mut sources: Vec<Source> = plan.chunks().map(|chunk| Source::new(chunk.clone())).collect();

@@ -48,8 +48,16 @@ pub struct TraceRow {
     pub phases_ns: [u64; PHASE_COUNT],
 }
 
-/// Rows by trace, each with how many spans it was made of.
-type Rows = HashMap<u64, (u32, TraceRow)>;
+/// Rows by trace, each with how new it is.
+type Rows = HashMap<u64, (Age, TraceRow)>;
+
+/// A row of a higher generation is newer. A row without others to supersede has none; beside it
+/// there may be that of a pinned copy, which was made when there were fewer spans or as many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Age {
+    generation: u64,
+    received_count: u32,
+}
 
 impl SegmentCache {
     /// Finds what is known of some traces in these segments. `is_deleted` tells of a segment and a
@@ -86,6 +94,23 @@ impl SegmentCache {
         Ok(lows.iter().filter_map(|low| Some(rows.remove(low)?.1)).collect())
     }
 
+    /// The generations of the traces of which a segment tells what other segments have too.
+    ///
+    /// # Errors
+    ///
+    /// Fails when that can't be read.
+    pub(crate) fn generations_in(&self, open: &OpenSegment) -> Result<Vec<(u64, u64)>, Trouble> {
+        let Some(range) = open.segment.section_range(WHOLES_SECTION) else { return Ok(Vec::new()) };
+        let read = read_ranges_blocking(&**self.store(), vec![open.read(range)]);
+        let mut generations = Vec::new();
+        for bytes in read {
+            let wholes = wholes_in(open, &bytes.map_err(Trouble::of_read)?, &mut Decoder::new())?;
+            let rows = wholes.low.into_iter().zip(wholes.generation);
+            generations.extend(rows.filter(|(_, generation)| *generation > 0));
+        }
+        Ok(generations)
+    }
+
     fn rows_in(
         &self,
         open: &OpenSegment,
@@ -107,9 +132,6 @@ impl SegmentCache {
         let mut facts = tables.split_off(groups.len());
         let wholes = facts.split_off(groups.len());
         let mut decoder = Decoder::new();
-        let damaged = |what: &str, damaged: Damaged| {
-            Trouble::Damaged(format!("{}: {what}: {damaged}", open.path))
-        };
         for ((group, lows, _), (table, facts)) in groups.iter().zip(tables.into_iter().zip(facts)) {
             let table = self.trace_table(open, *group, &table.map_err(Trouble::of_read)?)?;
             let facts = facts.map_err(Trouble::of_read)?;
@@ -117,14 +139,11 @@ impl SegmentCache {
             let ends = (dictionaries.services.len() + 1, dictionaries.names.len() + 1);
             let bases = Bases::of_table(&table);
             let facts = FactRows::decode_part(facts, table.len(), &bases, ends, &mut decoder);
-            let facts = facts.map_err(|error| damaged("facts", error))?;
+            let facts = facts.map_err(|error| damaged(open, "facts", &error))?;
             add_group(&table, &facts, dictionaries, lows, rows);
         }
         if let Some(wholes) = wholes.into_iter().next() {
-            let wholes = wholes.map_err(Trouble::of_read)?;
-            let wholes = segment.check_section(WHOLES_SECTION, &wholes)?;
-            let wholes = Wholes::decode(wholes, &mut decoder);
-            let wholes = wholes.map_err(|error| damaged("whole traces", error))?;
+            let wholes = wholes_in(open, &wholes.map_err(Trouble::of_read)?, &mut decoder)?;
             let wanted = groups.iter().flat_map(|(_, lows, _)| *lows).copied().collect::<Vec<_>>();
             add_wholes(&wholes, &wanted, rows);
         }
@@ -132,11 +151,20 @@ impl SegmentCache {
     }
 }
 
-/// Adds a row unless a newer one is there: one that was made of more spans.
-fn add(rows: &mut Rows, received_count: u32, row: TraceRow) {
+fn wholes_in(open: &OpenSegment, bytes: &[u8], decoder: &mut Decoder) -> Result<Wholes, Trouble> {
+    let section = open.segment.check_section(WHOLES_SECTION, bytes)?;
+    Wholes::decode(section, decoder).map_err(|error| damaged(open, "whole traces", &error))
+}
+
+fn damaged(open: &OpenSegment, what: &str, damaged: &Damaged) -> Trouble {
+    Trouble::Damaged(format!("{}: {what}: {damaged}", open.path))
+}
+
+/// Adds a row unless a newer one is there.
+fn add(rows: &mut Rows, age: Age, row: TraceRow) {
     let known = rows.entry(row.trace_id_low).or_default();
-    if known.0 < received_count {
-        *known = (received_count, row);
+    if known.0 < age {
+        *known = (age, row);
     }
 }
 
@@ -169,7 +197,8 @@ fn add_group(
             fingerprint: table.fingerprint[trace],
             ..row_of(facts, trace, service)
         };
-        add(rows, table.rows_of(trace).len() as u32, row);
+        let received_count = table.rows_of(trace).len() as u32;
+        add(rows, Age { generation: 0, received_count }, row);
     }
 }
 
@@ -199,7 +228,8 @@ fn add_wholes(wholes: &Wholes, lows: &[u64], rows: &mut Rows) {
             fingerprint: wholes.fingerprint[trace],
             ..row_of(&wholes.facts, trace, name)
         };
-        add(rows, wholes.received_count[trace], row);
+        let (generation, received_count) = (wholes.generation[trace], wholes.received_count[trace]);
+        add(rows, Age { generation, received_count }, row);
     }
 }
 

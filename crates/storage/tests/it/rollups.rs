@@ -108,15 +108,24 @@ impl World {
         self.engine.commit(self.now_ns, &mut |(), outcome| outcome.unwrap());
     }
 
+    fn delete(&mut self, low: u64) {
+        self.engine.delete_trace(&Tenant::default(), low).unwrap();
+    }
+
     /// Does all that is to be done. A flush and a merge that are under way at once are run and
-    /// finished in either order.
-    fn work(&mut self, order: u8) {
+    /// finished in either order. A trace may be deleted while the first of them are under way.
+    fn work(&mut self, order: u8, mut deleted_meanwhile: Option<u64>) {
         self.engine.want_flush();
         loop {
             self.now_ns += 10_000_000_000;
             let mut jobs: Vec<Job> = Vec::new();
             while let Some(job) = self.engine.next_job(self.now_ns) {
                 jobs.push(job);
+            }
+            if let Some(low) = deleted_meanwhile.take() {
+                self.delete(low);
+                // What the deletion makes worth doing may begin before the others end.
+                jobs.extend(self.engine.next_job(self.now_ns));
             }
             if jobs.is_empty() {
                 break;
@@ -264,6 +273,8 @@ enum Step {
     Again(usize),
     Restart,
     Delete(u64),
+    /// Spans come, and while they are flushed a trace is deleted.
+    DeleteMeanwhile(Vec<u64>, u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<(Step, u8)>> {
@@ -273,6 +284,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u8)>> {
         2 => any::<usize>().prop_map(Step::Again),
         1 => Just(Step::Restart),
         1 => (1..=TRACE_COUNT).prop_map(Step::Delete),
+        1 => (spans(), 1..=TRACE_COUNT).prop_map(|(codes, low)| Step::DeleteMeanwhile(codes, low)),
     ];
     proptest::collection::vec((step, 0..4_u8), 1..20)
 }
@@ -285,6 +297,7 @@ proptest! {
         let mut world = World::new(fan_in);
         let mut sent: Vec<Vec<u64>> = Vec::new();
         for (step, order) in steps {
+            let mut deleted_meanwhile = None;
             match step {
                 Step::Spans(codes) => {
                     world.append(&codes);
@@ -295,11 +308,14 @@ proptest! {
                 }
                 Step::Again(_) => {}
                 Step::Restart => world = world.restart(),
-                Step::Delete(low) => {
-                    world.engine.delete_trace(&Tenant::default(), low).unwrap();
+                Step::Delete(low) => world.delete(low),
+                Step::DeleteMeanwhile(codes, low) => {
+                    world.append(&codes);
+                    sent.push(codes);
+                    deleted_meanwhile = Some(low);
                 }
             }
-            world.work(order);
+            world.work(order, deleted_meanwhile);
             // What is deleted counts until its space is given back.
             if world.engine.stats().tombstones == 0 {
                 check(&world.engine);
@@ -316,9 +332,9 @@ fn merges_deletions_and_late_spans_do_happen_in_these_tests() {
             (0..9).map(|at| (round * 9 + at).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         world.append(&codes);
         if round == 3 {
-            world.engine.delete_trace(&Tenant::default(), 2).unwrap();
+            world.delete(2);
         }
-        world.work((round % 4) as u8);
+        world.work((round % 4) as u8, None);
     }
     let stats = world.engine.stats();
     assert!(stats.compactions > 10 && stats.folded_spans == 0, "{stats:?}");

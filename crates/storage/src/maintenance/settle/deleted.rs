@@ -27,10 +27,8 @@ pub(in super::super) struct Deleted {
 /// Where deleted traces are.
 pub(in super::super) struct DeletedIn<'w> {
     pub(in super::super) cache: &'w SegmentCache,
-    /// Keeps segments from being removed.
+    /// Says what is deleted, and keeps segments from being removed.
     pub(in super::super) view: Arc<Manifest>,
-    /// What is deleted.
-    pub(in super::super) manifest: &'w Manifest,
     pub(in super::super) tenant: &'w Tenant,
     /// The segments that are rewritten.
     pub(in super::super) rewritten: BTreeSet<u64>,
@@ -53,7 +51,7 @@ impl Deleted {
         let mut deletions: BTreeMap<u64, Vec<&SegmentEntry>> = BTreeMap::new();
         for entry in place.view.segments() {
             let counts = entry.tenant == *place.tenant && entry.class == SegmentClass::Ordinary;
-            let deletion = place.manifest.deletion_of(entry, trace_id_low);
+            let deletion = place.view.deletion_of(entry, trace_id_low);
             if let Some(deletion) = deletion.filter(|_| counts) {
                 deletions.entry(deletion).or_default().push(entry);
             }

@@ -22,7 +22,7 @@ mod sections;
 mod trace_settler;
 mod wholes;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use spandrel_model::Span;
@@ -52,6 +52,7 @@ pub(crate) use wholes::{WHOLES_SECTION, Wholes};
 /// Settles the traces of one segment that is written.
 pub(super) struct Settling<'w> {
     counting: Counting,
+    generations: Generations,
     older: Older<'w>,
     spans_of: SpansOf<'w>,
     rollup: Rollup,
@@ -81,6 +82,22 @@ pub(super) struct Settling<'w> {
 /// Finds the spans of a trace that is being written, for one that is not in one group.
 pub(super) type SpansOf<'w> = Box<dyn Fn(u64) -> Result<Vec<Span<'static>>, ReadError> + 'w>;
 
+/// For a trace that is in several segments, the one that its latest spans were flushed to: what
+/// is written with those knows of the others.
+#[derive(Debug, Default)]
+pub(super) struct Generations {
+    /// That of traces that are not in the list.
+    pub(super) own: u64,
+    /// By the low half of the trace's id.
+    pub(super) by_trace: BTreeMap<u64, u64>,
+}
+
+impl Generations {
+    fn of(&self, low: u64) -> u64 {
+        self.by_trace.get(&low).copied().unwrap_or(self.own)
+    }
+}
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Counting {
@@ -94,36 +111,41 @@ enum Counting {
 }
 
 impl<'w> Settling<'w> {
-    /// For a flush of these traces. `view` names all segments that were flushed before.
+    /// For a flush of these traces to a segment of this number. `view` names all segments that
+    /// were flushed before.
     pub(super) fn of_flush(
         cache: &'w SegmentCache,
         view: Arc<Manifest>,
-        tenant: &Tenant,
+        (tenant, segment_id): (&Tenant, u64),
         lows: &[u64],
         spans_of: SpansOf<'w>,
     ) -> Result<Self, JobError> {
         let older = Older::find(cache, view, tenant, BTreeSet::new(), lows)?;
-        Ok(Self::new(Counting::New, older, spans_of, Rollup::new(Limits::SEGMENT)))
+        let generations = Generations { own: segment_id, ..Generations::default() };
+        let rollup = Rollup::new(Limits::SEGMENT);
+        Ok(Self { generations, ..Self::new(Counting::New, older, spans_of, rollup) })
     }
 
-    /// For a merge of segments, whose rollups were added up. `superseding` are the traces whose
-    /// rows supersede others; these may be in segments that are not merged.
+    /// For a merge of segments, whose rollups were added up. `superseding` are the generations of
+    /// the traces whose rows supersede others; these may be in segments that are not merged.
     pub(super) fn of_merge(
         cache: &'w SegmentCache,
         view: Arc<Manifest>,
         tenant: &Tenant,
         merged: &'w [SegmentEntry],
-        superseding: &[u64],
+        superseding: BTreeMap<u64, u64>,
         rollup: Rollup,
     ) -> Result<Self, JobError> {
         let ids = merged.iter().map(|entry| entry.id).collect();
-        let older = Older::find(cache, Arc::clone(&view), tenant, ids, superseding)?;
+        let lows: Vec<u64> = superseding.keys().copied().collect();
+        let older = Older::find(cache, Arc::clone(&view), tenant, ids, &lows)?;
+        let generations = Generations { own: 0, by_trace: superseding };
         let spans_of: SpansOf<'w> = Box::new(move |low| {
             let kept = merged.iter().filter(|entry| !view.is_deleted(entry, low));
             let found = cache.find_trace(kept, low)?;
             Ok(found.iter().filter_map(|rows| rows.spans()).flatten().collect())
         });
-        Ok(Self::new(Counting::Merged, older, spans_of, rollup))
+        Ok(Self { generations, ..Self::new(Counting::Merged, older, spans_of, rollup) })
     }
 
     /// For copies of spans that are counted elsewhere.
@@ -137,6 +159,7 @@ impl<'w> Settling<'w> {
     fn new(counting: Counting, older: Older<'w>, spans_of: SpansOf<'w>, rollup: Rollup) -> Self {
         Self {
             counting,
+            generations: Generations::default(),
             older,
             spans_of,
             rollup,
@@ -240,7 +263,8 @@ impl<'w> Settling<'w> {
         let (codes, buffer) = (&self.codes, &mut self.path_buffer);
         if older_count > 0 || is_rest {
             self.facts.push_nothing();
-            self.wholes.push(low, &settled, buffer);
+            let generation = if older_count > 0 { self.generations.of(low) } else { 0 };
+            self.wholes.push((low, generation), &settled, buffer);
         } else {
             let service = |code| codes.service_back(code);
             self.facts.push(&settled, buffer, service, |code| codes.name_back(code));

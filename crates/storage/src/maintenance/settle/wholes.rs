@@ -28,12 +28,15 @@ const SERVICE_COUNT_MAX: usize = 1 << 24;
 /// How many names there are at most, and what they come to.
 const NAMES: Limits = Limits { count_max: 1 << 22, heap_len_max: 1 << 26 };
 
-/// Whole traces. Of the rows that several segments have of a trace the one with the most spans
-/// is the newest. Names are one more than their place in `names`, 0 for none.
+/// Whole traces. Of the rows that several segments have of a trace the one with the highest
+/// generation is the newest. Names are one more than their place in `names`, 0 for none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Wholes {
     /// The low half of each trace's id.
     pub(crate) low: Vec<u64>,
+    /// The number of the segment that the latest spans of the trace were flushed to, where other
+    /// segments have spans of it too; 0 where they have none.
+    pub(crate) generation: Vec<u64>,
     /// How many spans as they were received.
     pub(crate) received_count: Vec<u32>,
     /// The earliest start; `u64::MAX` for none.
@@ -62,7 +65,12 @@ impl Wholes {
 
     /// Appends a trace, unless there are more than a reader takes; names are codes, whose texts
     /// come with [`Self::encode`].
-    pub(super) fn push(&mut self, low: u64, settled: &Settled<'_>, buffer: &mut Vec<(u32, u64)>) {
+    pub(super) fn push(
+        &mut self,
+        (low, generation): (u64, u64),
+        settled: &Settled<'_>,
+        buffer: &mut Vec<(u32, u64)>,
+    ) {
         let received = settled.received;
         let services = received.iter().map(|node| node.service).filter(|code| *code != NO_CODE);
         let services: BTreeSet<u32> = services.collect();
@@ -73,6 +81,7 @@ impl Wholes {
         let starts = || received.iter().filter_map(|node| node.start_ns);
         let end = |node: &Node| Some(node.start_ns?.saturating_add(node.duration_ns.unwrap_or(0)));
         self.low.push(low);
+        self.generation.push(generation);
         self.received_count.push(received.len() as u32);
         self.start_ns.push(starts().min().unwrap_or(u64::MAX));
         self.latest_start_ns.push(starts().max().unwrap_or(0));
@@ -110,9 +119,14 @@ impl Wholes {
         }
         out.push(VERSION);
         put_varint(self.len() as u64, out);
-        for list in
-            [&named.low, &named.start_ns, &named.latest_start_ns, &named.end_ns, &named.fingerprint]
-        {
+        for list in [
+            &named.low,
+            &named.generation,
+            &named.start_ns,
+            &named.latest_start_ns,
+            &named.end_ns,
+            &named.fingerprint,
+        ] {
             put(list, Kind::Number, encoder, out);
         }
         put(&named.received_count, Kind::Code, encoder, out);
@@ -140,6 +154,7 @@ impl Wholes {
         let mut wholes = Self::default();
         for list in [
             &mut wholes.low,
+            &mut wholes.generation,
             &mut wholes.start_ns,
             &mut wholes.latest_start_ns,
             &mut wholes.end_ns,
