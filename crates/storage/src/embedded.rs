@@ -203,7 +203,9 @@ impl EmbeddedStore {
     /// Counted are the spans in segments: those that have settled, not those still in memory. A
     /// span that came twice counts twice until a merge folds it; calls are those of the whole
     /// traces as they are now, and count once whatever came late or twice. A deleted trace counts
-    /// until its space is given back.
+    /// until its space is given back, and then no more. What has expired counts no more at once;
+    /// the calls of a trace of which only a part has expired are what that part left of the sum,
+    /// and may be less than none.
     ///
     /// # Errors
     ///

@@ -15,19 +15,13 @@ mod tenant;
 mod tests;
 mod trace;
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-use spandrel_model::Span;
 
 use crate::LogPosition;
 use crate::batch::SpanBatch;
 use crate::budget::{Account, Reservation};
 use crate::columns::Request;
-use crate::predicate::SpanFilter;
-use crate::store::{FoundTrace, NameRequest, ScanRequest, StoredSpan};
 use crate::tenant::Tenant;
 pub(crate) use chunks::ChunkBounds;
 use flush::{Carried, Covered};
@@ -98,12 +92,6 @@ impl Head {
         read(&self.tenants).keys().cloned().collect()
     }
 
-    /// See [`crate::SpanStore::trace`].
-    pub(crate) fn trace(&self, tenant: &Tenant, trace_id_low: u64) -> Vec<StoredSpan> {
-        let rows = self.view(tenant, |head| head.map(|head| head.trace_rows(trace_id_low)));
-        rows.map_or_else(Vec::new, TraceRows::into_spans)
-    }
-
     /// Hides a trace at once; returns how many spans it had. If a flush of them is open, they
     /// are in its segment nevertheless, where the caller must hide them too.
     pub(crate) fn remove_trace(&self, tenant: &Tenant, trace_id_low: u64) -> u64 {
@@ -151,11 +139,6 @@ impl Head {
     /// any more.
     pub(crate) fn oldest_log_position(&self) -> Option<LogPosition> {
         self.oldest(|bounds| bounds.log.map(|(oldest, _)| oldest))
-    }
-
-    /// When the oldest row that is still held arrived.
-    pub(crate) fn oldest_arrival_ns(&self) -> Option<u64> {
-        self.oldest(|bounds| bounds.arrival_ns.map(|(oldest, _)| oldest))
     }
 
     fn oldest<T: Ord>(&self, of: impl Fn(&ChunkBounds) -> Option<T>) -> Option<T> {

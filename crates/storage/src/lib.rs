@@ -6,14 +6,12 @@
 mod batch;
 mod budget;
 mod clock;
-#[allow(dead_code, unused_imports, reason = "the segments are made of these")]
 mod columns;
 mod counters;
 mod disk;
 mod embedded;
 pub mod encoding;
 mod engine;
-#[allow(dead_code, unused_imports, reason = "flushes and searches are made of these")]
 mod head;
 mod maintenance;
 mod manifest;
@@ -23,7 +21,6 @@ mod predicate;
 mod reads;
 mod rollup;
 mod search;
-#[allow(dead_code, unused_imports, reason = "the flush and the readers use it next")]
 mod segment;
 mod segment_store;
 mod store;
@@ -36,6 +33,8 @@ pub use budget::{Account, OverBudget, Reservation};
 pub use disk::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFile, RealDisk};
 pub use embedded::{EmbeddedStore, TellProgress};
 pub use engine::{Charged, Engine, Opening, Recovery};
+#[doc(hidden)]
+pub use maintenance::read_hostile_rollup;
 pub use maintenance::{CompactionPolicy, Job, JobDone, Retention, StoreLen};
 pub use manifest::{
     Catalog, CatalogError, ChangeError, DecodedManifest, LogPosition, Manifest, ManifestChange,

@@ -18,6 +18,7 @@ pub use job::{Job, JobDone};
 pub(crate) use merge_plan::{MergeLimits, next_merge};
 pub(crate) use purge::Purge;
 pub(crate) use retention::Usage;
+pub use settle::read_hostile_rollup;
 
 pub use merge_plan::CompactionPolicy;
 pub use retention::{Retention, StoreLen};

@@ -90,12 +90,6 @@ impl ChunkBuilder {
         chunk
     }
 
-    /// Whether a text column may have `text` as a value, told without looking at rows.
-    pub(crate) fn may_have_text(&self, column: usize, text: &[u8]) -> bool {
-        let (interner, texts) = (self.keys.texts(column), &self.chunk.columns[column].texts);
-        interner.is_plain() || interner.find(texts.heap(), text).is_some()
-    }
-
     /// The memory that rows and tables take.
     pub(crate) fn byte_len(&self) -> usize {
         let tables = [

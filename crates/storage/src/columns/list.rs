@@ -27,10 +27,6 @@ impl KeyIndex {
         Self { places: HashTable::new(), hasher, seed, texts: Vec::new() }
     }
 
-    pub(super) fn texts(&self, column: usize) -> &Interner {
-        &self.texts[column]
-    }
-
     pub(super) fn byte_len(&self) -> usize {
         self.places.allocation_size() + self.texts.iter().map(Interner::byte_len).sum::<usize>()
     }

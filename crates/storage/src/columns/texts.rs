@@ -147,11 +147,6 @@ impl Interner {
         Self { places: HashTable::new(), hasher, seen_count: 0, is_plain: false }
     }
 
-    /// Whether repeated texts may have several places.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.is_plain
-    }
-
     /// The memory it takes.
     pub(crate) fn byte_len(&self) -> usize {
         self.places.allocation_size()
@@ -178,20 +173,6 @@ impl Interner {
             Some(place) => *place,
             None => self.insert(heap, text, hash),
         }
-    }
-
-    /// The place that `text` has already; `None` when it has none or texts are not compared.
-    pub(crate) fn find(&self, heap: &TextHeap, text: &[u8]) -> Option<u32> {
-        let hash = self.hasher.hash_one(text);
-        self.places.find(hash, |place| heap.get(*place) == text).copied()
-    }
-
-    /// Makes it and its list empty, and keeps their memory.
-    pub(crate) fn clear(&mut self, heap: &mut TextHeap) {
-        heap.clear();
-        self.places.clear();
-        self.seen_count = 0;
-        self.is_plain = false;
     }
 
     #[cold]
@@ -226,8 +207,6 @@ mod tests {
             ["a", "b", "", "a", ""].map(|text| interner.intern(&mut heap, text.as_bytes())).into();
         assert_eq!(places, [0, 1, 2, 0, 2]);
         assert_eq!(heap.get(1), b"b");
-        assert_eq!(interner.find(&heap, b"b"), Some(1));
-        assert_eq!(interner.find(&heap, b"c"), None);
     }
 
     #[test]
@@ -236,11 +215,9 @@ mod tests {
         for number in 0..2_000_u32 {
             interner.intern(&mut heap, &number.to_le_bytes());
         }
-        assert!(interner.is_plain());
+        assert!(interner.is_plain);
         let place = interner.intern(&mut heap, &5_u32.to_le_bytes());
         assert_eq!(heap.get(place), 5_u32.to_le_bytes());
-        interner.clear(&mut heap);
-        assert_eq!((heap.len(), interner.is_plain()), (0, false));
     }
 
     #[test]

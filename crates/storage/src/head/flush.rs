@@ -67,7 +67,6 @@ pub(crate) struct FlushPlan {
 #[derive(Debug)]
 struct Planned {
     trace_id_low: u64,
-    start_ns: Option<u64>,
     parts_end: usize,
 }
 
@@ -142,9 +141,9 @@ impl FlushPlan {
         }
         plan.carried_rows.sort_unstable_by_key(|(pointer, _)| *pointer);
         leaving.sort_unstable();
-        for (start_ns, trace_id_low, last) in leaving {
+        for (_, trace_id_low, last) in leaving {
             plan.follow(last, &mut chain);
-            plan.push_trace(trace_id_low, start_ns, &chain);
+            plan.push_trace(trace_id_low, &chain);
         }
         plan
     }
@@ -223,13 +222,13 @@ impl FlushPlan {
         start_ns
     }
 
-    fn push_trace(&mut self, trace_id_low: u64, start_ns: Option<u64>, chain: &[RowPointer]) {
+    fn push_trace(&mut self, trace_id_low: u64, chain: &[RowPointer]) {
         for rows in chain.chunk_by(|a, b| a.chunk() == b.chunk()) {
             self.rows.extend(rows.iter().map(|pointer| pointer.row() as u32));
             let chunk = self.place_of(rows[0].chunk());
             self.parts.push(Part { chunk, rows_end: self.rows.len() });
         }
-        self.traces.push(Planned { trace_id_low, start_ns, parts_end: self.parts.len() });
+        self.traces.push(Planned { trace_id_low, parts_end: self.parts.len() });
     }
 }
 
@@ -237,11 +236,6 @@ impl<'p> PlannedTrace<'p> {
     /// The low 64 bits of its id.
     pub(crate) fn trace_id_low(&self) -> u64 {
         self.plan.traces[self.place].trace_id_low
-    }
-
-    /// The earliest start of its rows.
-    pub(crate) fn start_ns(&self) -> Option<u64> {
-        self.plan.traces[self.place].start_ns
     }
 
     /// Its rows, a list for each chunk that has any: the chunk's place in the plan's list, and

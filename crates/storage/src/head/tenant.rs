@@ -142,11 +142,6 @@ impl TenantHead {
         self.active.chunk()
     }
 
-    /// Each trace: the low 64 bits of its id, and the latest start of its rows in the head.
-    pub(crate) fn traces(&self) -> impl Iterator<Item = (u64, Option<u64>)> {
-        self.index.iter().map(|(low, entry)| (*low, entry.latest_start_ns))
-    }
-
     /// Whether there are rows of a trace.
     pub(crate) fn has_trace(&self, trace_id_low: u64) -> bool {
         self.index.contains_key(&trace_id_low)

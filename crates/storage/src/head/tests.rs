@@ -9,6 +9,7 @@ use spandrel_model::{Span, SpanId, TraceId};
 
 use super::*;
 use crate::columns::SpanReader;
+use crate::store::NameRequest;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -40,16 +41,16 @@ fn planned(plan: &FlushPlan) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     let mut last = None;
     for trace in plan.traces() {
-        let place = (trace.start_ns(), trace.trace_id_low());
-        assert!(last.is_none_or(|last| last < place), "{last:?} before {place:?}");
-        last = Some(place);
         let from = spans.len();
         for (chunk, rows) in trace.parts() {
             let span = |row: &u32| readers[chunk].span(*row as usize).unwrap().into_owned();
             spans.extend(rows.iter().map(span));
         }
         assert!(spans[from..].iter().all(|span| span.trace_id.low() == trace.trace_id_low()));
-        assert_eq!(spans[from..].iter().filter_map(|span| span.start_ns).min(), trace.start_ns());
+        let start_ns = spans[from..].iter().filter_map(|span| span.start_ns).min();
+        let place = (start_ns, trace.trace_id_low());
+        assert!(last.is_none_or(|last| last < place), "{last:?} before {place:?}");
+        last = Some(place);
     }
     assert_eq!(spans.len(), plan.span_count());
     spans
@@ -132,7 +133,8 @@ impl Oracle {
     fn check(&self, head: &Head) {
         let tenant = Tenant::default();
         for low in 0..=TRACE_COUNT {
-            let found = head.trace(&tenant, low);
+            let rows = head.view(&tenant, |head| head.map(|head| head.trace_rows(low)));
+            let found = rows.map_or_else(Vec::new, TraceRows::into_spans);
             let held = self.held.get(&low).map_or(&[][..], Vec::as_slice);
             assert!(found.iter().map(|span| &**span).eq(held.iter().map(|(span, _)| span)));
             let latest = held.iter().filter_map(|(span, _)| span.start_ns).max();
@@ -145,8 +147,6 @@ impl Oracle {
         let oldest = held().map(|(_, request)| (request.log_file_id, request.log_offset)).min();
         let told = head.oldest_log_position().map(|place| (place.file_id, place.offset));
         assert!(oldest.is_none_or(|oldest| told.is_some_and(|told| told <= oldest)));
-        let oldest = held().map(|(_, request)| request.arrival_ns).min();
-        assert!(oldest.is_none() || head.oldest_arrival_ns() <= oldest);
         self.check_names(head);
     }
 
@@ -238,7 +238,6 @@ fn a_head_that_everything_left_takes_no_memory_for_rows_and_needs_no_log() {
     insert(&head, &spans, request(1, 5));
     let full = head.account.used();
     assert_eq!(head.oldest_log_position(), Some(LogPosition { file_id: 1, offset: 1 }));
-    assert_eq!(head.oldest_arrival_ns(), Some(5));
     let policy = FlushPolicy { is_forced: true, ..Default::default() };
     let plan = head.plan_flush(&tenant, 6, policy).unwrap();
     assert_eq!(plan.newest_log_position(), head.oldest_log_position());
@@ -246,7 +245,7 @@ fn a_head_that_everything_left_takes_no_memory_for_rows_and_needs_no_log() {
     head.finish_flush(plan, || {});
     assert!(head.account.used() * 10 < full, "{} of {full} bytes", head.account.used());
     assert_eq!((head.span_count(), head.trace_count()), (0, 0));
-    assert_eq!((head.oldest_log_position(), head.oldest_arrival_ns()), (None, None));
+    assert_eq!(head.oldest_log_position(), None);
     assert_eq!(
         head.view(&tenant, |head| head
             .map_or_else(Vec::new, |head| head.names(&NameRequest::Services))),

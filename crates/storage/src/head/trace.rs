@@ -22,11 +22,6 @@ impl TraceRows {
         self.read.push(stored(reader, row));
     }
 
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sealed.is_empty() && self.read.is_empty()
-    }
-
     /// The spans.
     pub(crate) fn into_spans(self) -> Vec<StoredSpan> {
         let old_count = self.sealed.iter().map(|(_, rows)| rows.len()).sum::<usize>();

@@ -18,7 +18,9 @@ use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::reads::{OpenSegment, Trouble};
 use crate::rollup::{Limits, Rollup};
 use crate::segment::search::SearchObserver;
-use crate::segment::{Dictionaries, SUPERSEDES, SegmentSummary, Source, TraceTable};
+use crate::segment::{
+    Dictionaries, SUPERSEDES, SegmentDecoder, SegmentSummary, Source, TraceTable,
+};
 use crate::segment_store::{RangeRead, read_ranges_blocking};
 use crate::store::ReadError;
 
@@ -60,6 +62,7 @@ struct Input {
 struct Groups {
     places: Vec<(u16, u32)>,
     sources: Vec<Source>,
+    decoder: SegmentDecoder,
 }
 
 /// Rows of one trace in one group of one input. The order is that of the segment to write.
@@ -127,7 +130,7 @@ impl Compaction<'_> {
         let workshop = self.workshop;
         let Self { inputs, groups, parts, settling, .. } = self;
         let (mut search, tenant) = (SearchObserver::new(), &self.merge.tenant);
-        let mut writer = workshop.writer(tenant, segment_id, true, &mut search, settling)?;
+        let mut writer = workshop.writer(tenant, segment_id, true, (&mut search, settling))?;
         let mut rows: Vec<u32> = Vec::new();
         for (count, trace) in parts.chunk_by(Part::is_same_trace).enumerate() {
             if count % TRACES_BETWEEN_CHECKS == 0 {
@@ -163,11 +166,24 @@ impl Groups {
     ) -> Result<(), JobError> {
         for part in trace {
             let place = (part.input, part.group);
-            let Err(index) = self.places.binary_search(&place) else { continue };
-            let source = inputs[usize::from(part.input)].read(workshop, part.group)?;
+            if self.places.binary_search(&place).is_ok() {
+                continue;
+            }
+            let passed = self.let_go(part.input, trace);
+            let input = &inputs[usize::from(part.input)];
+            let chunk = input.read(workshop, part.group, &mut self.decoder)?;
+            let source = match passed {
+                Some(mut source) => {
+                    // Nobody else holds the chunk that it leaves.
+                    let old = Arc::into_inner(source.advance(chunk));
+                    old.into_iter().for_each(|old| self.decoder.recycle(old));
+                    source
+                }
+                None => Source::new(chunk),
+            };
+            let index = self.place_of(part);
             self.places.insert(index, place);
             self.sources.insert(index, source);
-            self.let_go(part.input, trace);
         }
         Ok(())
     }
@@ -176,11 +192,13 @@ impl Groups {
         self.places.partition_point(|place| *place < (part.input, part.group))
     }
 
-    /// Lets go of the first groups of an input, unless the trace needs them: the order of traces
-    /// has passed them.
-    fn let_go(&mut self, input: u16, trace: &[Part]) {
+    /// Makes room for one more group of an input: lets go of the first ones, unless the trace
+    /// needs them, as the order of traces has passed them. Returns one of these.
+    fn let_go(&mut self, input: u16, trace: &[Part]) -> Option<Source> {
         let of_input = |place: &&(u16, u32)| place.0 == input;
-        let mut excess = self.places.iter().filter(of_input).count().saturating_sub(GROUPS_KEPT);
+        let count = self.places.iter().filter(of_input).count();
+        let mut excess = (count + 1).saturating_sub(GROUPS_KEPT);
+        let mut passed = None;
         let mut index = self.places.partition_point(|place| place.0 < input);
         while excess > 0 && self.places.get(index).is_some_and(|place| place.0 == input) {
             let is_needed = |part: &Part| (part.input, part.group) == self.places[index];
@@ -189,25 +207,26 @@ impl Groups {
                 continue;
             }
             self.places.remove(index);
-            self.sources.remove(index);
+            passed = Some(self.sources.remove(index));
             excess -= 1;
         }
+        passed
     }
 }
 
 impl Input {
     /// Reads a group.
-    fn read(&self, workshop: &Workshop, group: u32) -> Result<Source, JobError> {
+    fn read(
+        &self,
+        workshop: &Workshop,
+        group: u32,
+        decoder: &mut SegmentDecoder,
+    ) -> Result<Arc<Chunk>, JobError> {
         let range = self.segment.segment.group_range(group);
         let bytes = read_one(workshop, &self.segment, self.segment.read(range))?;
         let segment = &self.segment.segment;
-        let chunk: Result<Chunk, _> = workshop.cache.with_decoder(|decoder| {
-            segment.decode_group(group, &bytes, &self.dictionaries, decoder)
-        });
-        match chunk {
-            Ok(chunk) => Ok(Source::new(Arc::new(chunk))),
-            Err(error) => Err(damaged(workshop, &self.segment, error.into())),
-        }
+        let chunk = segment.decode_group(group, &bytes, &self.dictionaries, decoder);
+        chunk.map(Arc::new).map_err(|error| damaged(workshop, &self.segment, error.into()))
     }
 
     /// Adds the parts of all traces that are not deleted, as the trace tables tell. What was
@@ -275,7 +294,7 @@ fn settling<'w>(
     for low in &collected.deleted {
         deleted.take_out(&place, *low, &mut rollup)?;
     }
-    Settling::of_merge(cache, view, tenant, &merge.segments, collected.superseding, rollup)
+    Settling::of_merge(cache, view, (tenant, &merge.segments), collected.superseding, rollup)
 }
 
 fn parts_in(table: &TraceTable, input: u16, group: u32) -> impl Iterator<Item = Part> + '_ {

@@ -27,7 +27,7 @@ pub(super) fn run(
     let (cache, tenant) = (&workshop.cache, plan.tenant());
     let mut settling = Settling::of_flush(cache, view, (tenant, segment_id), &lows, spans_of)?;
     let mut search = SearchObserver::new();
-    let mut writer = workshop.writer(tenant, segment_id, false, &mut search, &mut settling)?;
+    let mut writer = workshop.writer(tenant, segment_id, false, (&mut search, &mut settling))?;
     let mut sources: Vec<Source> = plan.chunks().map(|chunk| Source::new(chunk.clone())).collect();
     for (count, trace) in plan.traces().enumerate() {
         if count % TRACES_BETWEEN_CHECKS == 0 {

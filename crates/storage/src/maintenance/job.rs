@@ -10,13 +10,14 @@ use crate::head::FlushPlan;
 use crate::manifest::{Catalog, CatalogError, Manifest, ManifestChange, SegmentEntry};
 use crate::reads::SegmentCache;
 use crate::segment::search::SearchObserver;
-use crate::segment::{GroupObserver, SegmentWriter, WriteError, WriterOptions};
+use crate::segment::{SegmentWriter, WriteError, WriterOptions};
 use crate::store::ReadError;
 use crate::tenant::Tenant;
 
 use super::compact::Compaction;
 use super::merge_plan::Merge;
 use super::purge::Purge;
+use super::settle::Settling;
 use super::{compact, flush, purge};
 
 /// What jobs work with.
@@ -168,8 +169,7 @@ impl Workshop {
         tenant: &Tenant,
         segment_id: u64,
         folds_duplicates: bool,
-        search: &'o mut SearchObserver,
-        settling: &'o mut dyn GroupObserver,
+        observers: (&'o mut SearchObserver, &'o mut Settling<'_>),
     ) -> Result<SegmentWriter<'o>, JobError> {
         let path = SegmentEntry::path_of(tenant, segment_id);
         let upload = self.cache.store().create(&path).map_err(WriteError::from)?;
@@ -178,7 +178,7 @@ impl Workshop {
             folds_duplicates,
             seed: self.seed,
         };
-        Ok(SegmentWriter::new(upload, options, vec![search, settling])?)
+        Ok(SegmentWriter::new(upload, options, vec![observers.0, observers.1])?)
     }
 
     /// Makes finished work count. What does not count is removed.

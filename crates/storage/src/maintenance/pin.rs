@@ -27,7 +27,7 @@ pub(crate) fn pin(
     let rows: Vec<u32> = spans.iter().map(|span| builder.push(span) as u32).collect();
     let mut settling = Settling::of_copies(&workshop.cache, tenant)?;
     let mut search = SearchObserver::new();
-    let mut writer = workshop.writer(tenant, id, true, &mut search, &mut settling)?;
+    let mut writer = workshop.writer(tenant, id, true, (&mut search, &mut settling))?;
     writer.push_trace(&mut [(&mut Source::new(Arc::new(builder.finish())), &rows)])?;
     let summary = writer.finish()?;
     let entry = SegmentEntry {

@@ -18,7 +18,7 @@ use crate::search::{
     Candidate, GroupPlace, Merge, Plan, RowSet, Selection, StartRange, Step, Surroundings,
     push_candidates,
 };
-use crate::segment::search::{FILTER_PART, FaultPlan, GroupFilter, Probes};
+use crate::segment::search::{FILTER_PART, FaultPlan, GroupFilter, Probes, ServicePlan};
 use crate::segment::{GroupColumns, GroupRead, Projection, SegmentDecoder};
 use crate::segment_store::read_ranges_blocking;
 use crate::store::{ReadError, ScanRequest};
@@ -74,6 +74,8 @@ struct Searcher {
     /// One for each filter, the one that decides first.
     plans: Vec<Plan>,
     faults: Option<FaultPlan>,
+    /// Of the filter that decides.
+    services: Option<ServicePlan>,
     projection: Projection,
 }
 
@@ -366,6 +368,8 @@ impl Searcher {
             [only] => FaultPlan::new(only, dictionaries),
             _ => None,
         };
+        let decisive = filters.first();
+        let services = decisive.and_then(|filter| ServicePlan::new(filter, &dictionaries.services));
         let mut projection = Projection { columns: Projection::TRACES, ..Projection::default() };
         for plan in &plans {
             let wanted = plan.projection();
@@ -374,7 +378,7 @@ impl Searcher {
         }
         projection.keys.sort_unstable();
         projection.keys.dedup();
-        Self { segment, probes, plans, faults, projection }
+        Self { segment, probes, plans, faults, services, projection }
     }
 
     /// Whether a group may answer, by what is in memory.
@@ -382,8 +386,10 @@ impl Searcher {
         let entry = self.segment.open.segment.group(group);
         let first = entry.start_ns.map(|(first, _)| first);
         // A trace without a start may have spans with one in another part.
+        let (summary, services) = (&self.segment.parts.summary, self.services.as_ref());
         range.may_touch(first.zip(entry.latest_start_ns), true)
-            && self.segment.parts.summary.group_may_match(group as usize, &self.probes)
+            && summary.group_may_match(group as usize, &self.probes)
+            && services.is_none_or(|services| services.group_may_match(summary, group as usize))
     }
 
     fn filter_may_match(&self, group: u32, filter: io::Result<Bytes>) -> Result<bool, Trouble> {

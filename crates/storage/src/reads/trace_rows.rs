@@ -48,6 +48,12 @@ pub struct TraceRow {
     pub phases_ns: [u64; PHASE_COUNT],
 }
 
+/// Traces by the group that may hold them.
+type LowsByGroup = BTreeMap<u32, Vec<u64>>;
+
+/// How many groups are checked with one batch of reads.
+const GROUPS_PER_CHECK: usize = 64;
+
 /// Rows by trace, each with how new it is.
 type Rows = HashMap<u64, (Age, TraceRow)>;
 
@@ -72,12 +78,11 @@ impl SegmentCache {
         lows: &[u64],
         is_deleted: impl Fn(&SegmentEntry, u64) -> bool,
     ) -> Result<Vec<TraceRow>, ReadError> {
-        let mut segments: BTreeMap<u64, (Arc<OpenSegment>, BTreeMap<u32, Vec<u64>>)> =
-            BTreeMap::new();
+        let mut segments: BTreeMap<u64, (Arc<OpenSegment>, LowsByGroup)> = BTreeMap::new();
         for place in self.find_places(entries, lows)? {
             let (open, low) = (place.segment, place.trace_id_low);
             if !is_deleted(&open.entry, low) {
-                let groups = segments.entry(open.entry.id).or_insert((open, BTreeMap::new()));
+                let groups = segments.entry(open.entry.id).or_insert((open, LowsByGroup::new()));
                 groups.1.entry(place.group).or_default().push(low);
             }
         }
@@ -92,6 +97,24 @@ impl SegmentCache {
             }
         }
         Ok(lows.iter().filter_map(|low| Some(rows.remove(low)?.1)).collect())
+    }
+
+    /// Reads what a segment tells of its traces, all of it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when that can't be read.
+    pub(crate) fn check_trace_rows(
+        &self,
+        open: &OpenSegment,
+        dictionaries: &Dictionaries,
+    ) -> Result<(), Trouble> {
+        let groups: Vec<u32> = (0..open.segment.group_count()).collect();
+        for groups in groups.chunks(GROUPS_PER_CHECK) {
+            let groups = groups.iter().map(|group| (*group, Vec::new())).collect();
+            self.rows_in(open, dictionaries, &groups, &mut Rows::new())?;
+        }
+        Ok(())
     }
 
     /// The generations of the traces of which a segment tells what other segments have too.
@@ -115,7 +138,7 @@ impl SegmentCache {
         &self,
         open: &OpenSegment,
         dictionaries: &Dictionaries,
-        groups: &BTreeMap<u32, Vec<u64>>,
+        groups: &LowsByGroup,
         rows: &mut Rows,
     ) -> Result<(), Trouble> {
         let segment = &open.segment;

@@ -64,10 +64,6 @@ impl Dictionary {
     pub(super) fn code(&mut self, text: &[u8]) -> u32 {
         find_or_add(&self.hasher, &mut self.codes, &mut self.texts, text)
     }
-
-    fn byte_len(&self) -> usize {
-        self.codes.allocation_size() + self.texts.byte_len()
-    }
 }
 
 impl DictionaryWriter {
@@ -107,25 +103,6 @@ impl DictionaryWriter {
             scopes: &self.scopes.texts,
             addresses: &self.addresses.texts,
         }
-    }
-
-    /// The memory that they take.
-    pub(super) fn byte_len(&self) -> usize {
-        let fixed = [
-            &self.names,
-            &self.event_names,
-            &self.resources,
-            &self.services,
-            &self.scopes,
-            &self.addresses,
-        ];
-        let values = self.values.iter().map(TextHeap::byte_len).sum::<usize>();
-        let tables = self.tables.iter().map(|table| table.codes.allocation_size()).sum::<usize>();
-        fixed.map(Dictionary::byte_len).iter().sum::<usize>()
-            + values
-            + tables
-            + self.shapes.byte_len()
-            + self.keys.capacity() * size_of::<ColumnKey>()
     }
 
     /// The code of a key.

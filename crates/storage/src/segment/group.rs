@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::trace_table::TraceTable;
-use crate::columns::{Marks, Shapes, TextHeap, ValueKind};
+use crate::columns::{Marks, TextHeap, ValueKind};
 
 /// Stands for no row.
 pub(crate) const NO_ROW: u32 = u32::MAX;
@@ -138,19 +138,6 @@ impl GroupColumns {
     /// The high half of a row's trace id; `trace` is the row's trace.
     pub(crate) fn trace_high_of(&self, row: usize, trace: usize) -> u64 {
         self.trace_high.get(row).copied().unwrap_or_else(|| self.traces.high[trace])
-    }
-
-    /// The rows that the values of a key belong to, which only lists of spans have: the nth is
-    /// the row of the nth value. Needs shapes.
-    pub(crate) fn rows_with<'g>(
-        &'g self,
-        key: u32,
-        shapes: &'g Shapes,
-    ) -> impl Iterator<Item = u32> + 'g {
-        self.shape.iter().zip(0..).flat_map(move |(shape, row)| {
-            let times = shapes.get(*shape).iter().filter(|of_shape| **of_shape == key).count();
-            std::iter::repeat_n(row, times)
-        })
     }
 
     /// Makes it empty, and keeps its memory.

@@ -26,11 +26,6 @@ pub(super) struct IndexDirectory {
 }
 
 impl IndexDirectory {
-    /// How many pages so many entries fill.
-    pub(super) fn page_count(entry_count: usize) -> usize {
-        entry_count.div_ceil(PAGE_ENTRY_COUNT)
-    }
-
     /// How many bytes ordinals take, in a segment of so many traces.
     pub(super) fn ordinal_len_for(entry_count: usize) -> u8 {
         let last = entry_count.saturating_sub(1) as u64;

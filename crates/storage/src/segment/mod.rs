@@ -31,16 +31,16 @@ mod verify;
 mod writer;
 
 pub(crate) use decode::SegmentDecoder;
-pub(crate) use error::{Fault, PartName, SegmentError, WriteError};
+pub(crate) use error::{Fault, SegmentError, WriteError};
 pub use fuzz::read_hostile_segment;
-pub(crate) use group::{EventColumns, GroupColumns, KeyColumn, LinkColumns, NO_ROW, ValueForm};
+pub(crate) use group::{GroupColumns, KeyColumn, ValueForm};
 pub(crate) use limits::GROUP_ROW_COUNT_MAX;
 pub(crate) use observer::{GroupObserver, GroupParts, ScanPartId, SectionId, SegmentTexts};
 pub(crate) use projection::Projection;
 pub(crate) use reader::{ByteRange, Dictionaries, GroupEntry, GroupRead, Segment};
 pub(crate) use source::Source;
-pub(crate) use trace_table::{CONTINUES, HAS_START, MIXED_HIGH, SUPERSEDES, TraceTable};
-pub(crate) use verify::{Verified, VerifyError, verify};
+pub(crate) use trace_table::{CONTINUES, HAS_START, SUPERSEDES, TraceTable};
+pub(crate) use verify::{VerifyError, verify};
 pub(crate) use writer::{SegmentSummary, SegmentWriter, WriterOptions};
 
 /// The format version that this program writes, and the newest that it reads.

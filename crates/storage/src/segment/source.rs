@@ -87,8 +87,8 @@ impl Source {
     }
 
     /// Goes on with another chunk, and keeps the codes of lists that both share: what a run of
-    /// groups of one segment is read into.
-    pub(crate) fn advance(&mut self, chunk: Arc<Chunk>) {
+    /// groups of one segment is read into. Returns the chunk before.
+    pub(crate) fn advance(&mut self, chunk: Arc<Chunk>) -> Arc<Chunk> {
         let (old, codes) = (&self.chunk, &mut self.codes);
         let lists = [
             (&mut codes.names, &old.names, &chunk.names),
@@ -115,7 +115,7 @@ impl Source {
                 *codes = known;
             }
         }
-        self.chunk = chunk;
+        mem::replace(&mut self.chunk, chunk)
     }
 }
 

@@ -83,12 +83,6 @@ impl TraceTable {
         self.has(trace, HAS_START).then(|| self.latest_start_ns[trace])
     }
 
-    /// The row in the group that is a trace's root.
-    pub(crate) fn root_of(&self, trace: usize) -> Option<usize> {
-        let root = self.root[trace];
-        (root != NO_ROW).then(|| self.rows_of(trace).start + root as usize)
-    }
-
     /// Makes it empty, and keeps its memory.
     pub(crate) fn clear(&mut self) {
         for list in [

@@ -106,12 +106,6 @@ impl<'o> SegmentWriter<'o> {
         })
     }
 
-    /// The memory that grows with the segment: a caller that bounds it ends the segment in time.
-    pub(crate) fn byte_len(&self) -> usize {
-        let index = self.index.capacity() * size_of::<(u64, u32)>();
-        self.dictionaries.byte_len() + self.scan.capacity() + index
-    }
-
     /// Appends a trace: the given rows of each source. All rows have the same low half of the
     /// trace id. Traces come in the order of their earliest start, those without one first, and
     /// of the low half of the id where that is equal.

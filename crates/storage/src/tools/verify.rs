@@ -1,15 +1,17 @@
-//! Checks every byte of a store's segments: checksums, and that every span can be read.
+//! Checks every byte of a store's segments: checksums, that every span can be read, and that what
+//! is counted of them is as much as there is.
 
 use std::sync::Arc;
 
 use super::{TellWork, WorkDone};
 use crate::budget::Account;
-use crate::columns::SpanReader;
 use crate::disk::{Disk, LockError};
+use crate::maintenance::settle::ROLLUP_SECTION;
 use crate::manifest::{Catalog, SegmentEntry};
 use crate::options::OpenError;
-use crate::reads::{OpenSegment, SegmentCache, Trouble};
-use crate::segment::Dictionaries;
+use crate::reads::{SegmentCache, Trouble};
+use crate::rollup::{Limits, Rollup};
+use crate::segment::{self, ByteRange, VerifyError};
 use crate::segment_store::{LocalSegmentStore, SegmentStore, read_ranges_blocking};
 
 /// What a check found.
@@ -69,38 +71,35 @@ fn check(cache: &SegmentCache, entry: &SegmentEntry, spans: &mut u64) -> Result<
     let refused = |error: crate::ReadError| Trouble::Disk(std::io::Error::other(error.to_string()));
     let open = cache.open([entry]).map_err(refused)?;
     let open = cache.with_dictionaries(open).map_err(refused)?;
-    let Some((segment, dictionaries)) = open.into_iter().next() else {
+    let Some((open, dictionaries)) = open.into_iter().next() else {
         let reason = cache.quarantined().remove(&entry.id);
         return Err(Trouble::Damaged(reason.unwrap_or_else(|| "it can't be opened".to_owned())));
     };
-    let mut found = 0;
-    for group in 0..segment.segment.group_count() {
-        found += check_group(cache, &segment, group, &dictionaries)?;
-    }
-    *spans += found;
-    if found != entry.span_count {
-        let due = entry.span_count;
-        return Err(Trouble::Damaged(format!("it has {found} spans where {due} are due")));
+    let mut read = |range: ByteRange| {
+        let read = read_ranges_blocking(&**cache.store(), vec![open.read(range)]).pop();
+        read.unwrap_or_else(|| Err(std::io::Error::other("the store gave no answer")))
+    };
+    let checked = segment::verify(open.path.clone(), entry.len, entry.footer_len, &mut read);
+    let found = checked.map_err(|error| match error {
+        VerifyError::Disk(error) => Trouble::of_read(error),
+        VerifyError::Damaged(error) => error.into(),
+    })?;
+    *spans += found.span_count;
+    are_due("it has", found.span_count.cast_signed(), entry)?;
+    cache.check_trace_rows(&open, &dictionaries)?;
+    // Segments of pinned traces count nothing: their spans are copies.
+    if open.segment.section_range(ROLLUP_SECTION).is_some() {
+        let mut rollup = Rollup::new(Limits::MERGED);
+        cache.add_rollup(&open, |_| true, true, &mut rollup)?;
+        are_due("its rollup counts", rollup.spans().map(|row| row.count).sum(), entry)?;
     }
     Ok(())
 }
 
-fn check_group(
-    cache: &SegmentCache,
-    open: &OpenSegment,
-    group: u32,
-    dictionaries: &Dictionaries,
-) -> Result<u64, Trouble> {
-    let read = open.read(open.segment.group_range(group));
-    let read = read_ranges_blocking(&**cache.store(), vec![read]).into_iter().next();
-    let bytes = read.unwrap_or_else(|| Err(std::io::Error::other("the store gave no answer")));
-    let bytes = bytes.map_err(Trouble::of_read)?;
-    let chunk = cache
-        .with_decoder(|decoder| open.segment.decode_group(group, &bytes, dictionaries, decoder))?;
-    let reader = SpanReader::new(&chunk);
-    let damaged = (0..chunk.len()).find(|row| reader.span(*row).is_none());
-    match damaged {
-        Some(row) => Err(Trouble::Damaged(format!("row {row} of group {group} can't be read"))),
-        None => Ok(chunk.len() as u64),
+fn are_due(what: &str, found: i64, entry: &SegmentEntry) -> Result<(), Trouble> {
+    let due = entry.span_count;
+    if u64::try_from(found) == Ok(due) {
+        return Ok(());
     }
+    Err(Trouble::Damaged(format!("{what} {found} spans where {due} are due")))
 }

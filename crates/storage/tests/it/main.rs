@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 #![expect(clippy::print_stdout, reason = "simulations print their counts")]
 
+mod calls;
 mod catalog;
 mod damage;
 mod damaged_store;

@@ -5,6 +5,7 @@
 //! sets how many are run.
 
 mod accounts;
+mod counts;
 mod course;
 mod life;
 mod report;

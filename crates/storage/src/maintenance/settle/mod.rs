@@ -15,6 +15,7 @@
 
 mod deleted;
 mod facts;
+mod fuzz;
 mod names;
 mod nodes;
 mod older;
@@ -46,11 +47,12 @@ use crate::tenant::Tenant;
 
 pub(super) use deleted::{Deleted, DeletedIn};
 pub(crate) use facts::{Bases, FACTS_PART, FactRows};
+pub use fuzz::read_hostile_rollup;
 pub(crate) use sections::{ROLLUP_SECTION, STRAYS_SECTION, read_rollup};
 pub(crate) use wholes::{WHOLES_SECTION, Wholes};
 
 /// Settles the traces of one segment that is written.
-pub(super) struct Settling<'w> {
+pub(crate) struct Settling<'w> {
     counting: Counting,
     generations: Generations,
     older: Older<'w>,
@@ -131,8 +133,7 @@ impl<'w> Settling<'w> {
     pub(super) fn of_merge(
         cache: &'w SegmentCache,
         view: Arc<Manifest>,
-        tenant: &Tenant,
-        merged: &'w [SegmentEntry],
+        (tenant, merged): (&Tenant, &'w [SegmentEntry]),
         superseding: BTreeMap<u64, u64>,
         rollup: Rollup,
     ) -> Result<Self, JobError> {
@@ -318,7 +319,7 @@ impl GroupObserver for Settling<'_> {
         self.nodes.clear();
         let node_texts = NodeTexts::written(&texts);
         let (names, phases) = (&mut self.names, &mut self.phases);
-        self.codes.make(group, &node_texts, names, phases, &mut self.nodes);
+        self.codes.make(group, &node_texts, (names, phases), &mut self.nodes);
         let lows = group.traces.low.iter().copied();
         if let Err(error) = self.older.load(lows, names, phases) {
             self.error = Some(error);

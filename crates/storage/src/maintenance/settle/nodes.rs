@@ -163,8 +163,7 @@ impl CodeMap {
         &mut self,
         group: &GroupColumns,
         texts: &NodeTexts<'_>,
-        names: &mut Names,
-        phases: &mut PhaseTable,
+        (names, phases): (&mut Names, &mut PhaseTable),
         nodes: &mut Vec<Node>,
     ) {
         self.learn(texts, names);

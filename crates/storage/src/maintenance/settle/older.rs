@@ -103,7 +103,7 @@ impl<'w> Older<'w> {
             }
         }
         for ((id, group), lows) in groups {
-            match self.load_group(id, group, &lows, names, phases) {
+            match self.load_group((id, group), &lows, names, phases) {
                 Ok(()) => {}
                 Err(Trouble::Damaged(reason)) => self.cache.quarantine(id, &reason),
                 Err(Trouble::Disk(error)) => return Err(disk(&error)),
@@ -114,8 +114,7 @@ impl<'w> Older<'w> {
 
     fn load_group(
         &mut self,
-        id: u64,
-        group: u32,
+        (id, group): (u64, u32),
         lows: &[u64],
         names: &mut Names,
         phases: &mut PhaseTable,
@@ -138,7 +137,7 @@ impl<'w> Older<'w> {
         })?;
         self.group_nodes.clear();
         let texts = NodeTexts::read(&dictionaries);
-        codes.make(columns, &texts, names, phases, &mut self.group_nodes);
+        codes.make(columns, &texts, (names, phases), &mut self.group_nodes);
         for trace in 0..columns.traces.len() {
             let low = columns.traces.low[trace];
             // The index tells of more traces than it was asked for.

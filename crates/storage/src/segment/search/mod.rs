@@ -17,6 +17,7 @@ mod names;
 mod observer;
 mod probes;
 mod ranges;
+mod service_plan;
 mod summary;
 mod version;
 
@@ -24,10 +25,11 @@ mod version;
 mod tests;
 
 pub(crate) use fault_plan::FaultPlan;
-pub(crate) use faults::{Fault, Faults};
+pub(crate) use faults::Faults;
 pub(crate) use names::NameSets;
 pub(crate) use observer::SearchObserver;
 pub(crate) use probes::Probes;
+pub(crate) use service_plan::ServicePlan;
 pub(crate) use summary::{GroupFilter, SearchSummary};
 
 use super::{ScanPartId, SectionId};

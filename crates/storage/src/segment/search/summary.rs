@@ -171,7 +171,7 @@ impl SearchSummary {
     }
 
     /// Whether a group has a service that passes with a span that takes that long.
-    pub(crate) fn may_have_service(
+    pub(super) fn may_have_service(
         &self,
         group: usize,
         duration_min_ns: u64,

@@ -5,7 +5,7 @@ use spandrel_model::{Span, StatusCode};
 
 use super::{
     FAULTS_SECTION, FaultPlan, Faults, GroupFilter, NAMES_SECTION, NameSets, Probes,
-    SUMMARY_SECTION, SearchObserver, SearchSummary,
+    SUMMARY_SECTION, SearchObserver, SearchSummary, ServicePlan,
 };
 use crate::columns::TextHeap;
 use crate::encoding::Decoder;
@@ -284,9 +284,10 @@ fn a_groups_services_are_told_with_their_longest_spans() {
     let written = Written::of(&spans, |_| false);
     let (summary, services) = (written.summary(), &written.dictionaries.services);
     let has = |name: &str, min| {
-        summary.may_have_service(0, min, |service| {
-            service.is_some_and(|service| services.get(service) == name.as_bytes())
-        })
+        let service = Predicate::ServiceName(TextTest::Equals(name.to_owned()));
+        let duration = Predicate::DurationNs { min, max: u64::MAX };
+        let filter = SpanFilter { predicates: vec![service, duration] };
+        ServicePlan::new(&filter, services).unwrap().group_may_match(&summary, 0)
     };
     assert!(has("frontend", 0) && has("frontend", 1_000_000) && !has("frontend", 2_000_000));
     assert!(has("Backend", 0) && !has("Backend", 1_000_000) && !has("none", 0));

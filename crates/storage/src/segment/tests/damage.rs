@@ -4,7 +4,9 @@ use bytes::Bytes;
 use spandrel_model::Span;
 
 use super::*;
-use crate::segment::{ByteRange, Fault, PartName, Verified, VerifyError, verify};
+use crate::segment::error::PartName;
+use crate::segment::verify::Verified;
+use crate::segment::{ByteRange, Fault, VerifyError, verify};
 
 fn small() -> Written {
     let spans: Vec<_> = (0..16).map(testkit::seeded_span).collect();

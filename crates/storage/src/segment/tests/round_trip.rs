@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use spandrel_model::{Attribute, Span, SpanId, TraceId, Value};
 
 use super::*;
+use crate::segment::group::NO_ROW;
 use crate::segment::{CONTINUES, GroupColumns, Projection, ValueForm};
 
 fn seeded(count: u64) -> Vec<Span<'static>> {
@@ -254,8 +255,7 @@ fn the_trace_table_tells_what_its_rows_say() {
             let errors = spans.iter().filter(|span| span.is_error()).count();
             assert_eq!(table.error_count[trace] as usize, errors);
             let root = spans.iter().position(|span| span.parent_id.is_none());
-            let start = table.rows_of(trace).start;
-            assert_eq!(table.root_of(trace), root.map(|row| start + row));
+            assert_eq!(table.root[trace], root.map_or(NO_ROW, |row| row as u32));
             let mut names: Vec<&str> =
                 spans.iter().filter_map(|span| span.service_name()).collect();
             names.sort_unstable();
@@ -291,7 +291,7 @@ fn groups_of_a_segment_can_be_written_into_another() {
         let chunk = Arc::new(chunk);
         match &mut source {
             None => source = Some(Source::new(Arc::clone(&chunk))),
-            Some(source) => source.advance(Arc::clone(&chunk)),
+            Some(source) => _ = source.advance(Arc::clone(&chunk)),
         }
         let rows: Vec<u32> = (0..chunk.len() as u32).collect();
         for rows in rows

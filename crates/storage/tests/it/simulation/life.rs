@@ -11,6 +11,7 @@ use spandrel_storage::{
 use testkit::{Failure, SeedDecoder, Seeded, SimDisk, seeded_batch};
 
 use super::accounts::{Accounts, Expiry, POOL, TRACE_ID_MAX, tenants};
+use super::counts;
 use super::report::Report;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -229,6 +230,7 @@ impl Run {
         if counted < shown || (is_exact && counted != shown) {
             return Err(format!("{shown} spans are shown and {counted} counted: {stats:?}"));
         }
+        counts::check(engine, &mut self.report)?;
         if stats.head_bytes != self.options.head.used() {
             return Err(format!("the head's account is wrong: {stats:?}"));
         }

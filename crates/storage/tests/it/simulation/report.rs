@@ -19,6 +19,7 @@ pub(super) struct Report {
     pub(super) failed_opens: u64,
     pub(super) failed_reads: u64,
     pub(super) traces_checked: u64,
+    pub(super) calls_checked: u64,
     pub(super) calls: u64,
     pub(super) fingerprint: u64,
 }
@@ -41,6 +42,7 @@ impl Report {
         self.failed_opens += other.failed_opens;
         self.failed_reads += other.failed_reads;
         self.traces_checked += other.traces_checked;
+        self.calls_checked += other.calls_checked;
         self.calls += other.calls;
     }
 }
