@@ -6,11 +6,14 @@
 //! with the reason; answers go on without it, and say so.
 
 mod cache;
+mod group_reader;
 mod lookup;
 mod names;
 mod scan;
 mod search_parts;
 
 pub(crate) use cache::{OpenSegment, SegmentCache, Trouble};
+pub(crate) use group_reader::RecentGroups;
+pub(crate) use lookup::FoundRows;
 pub use scan::Selected;
 pub(crate) use scan::{HeadGroups, Scan, decisive_first};

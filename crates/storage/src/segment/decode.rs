@@ -93,6 +93,27 @@ impl SegmentDecoder {
         self.room = chunk;
     }
 
+    /// Lends the room of a group; [`Self::recycle_columns`] takes it back.
+    pub(crate) fn take_columns(&mut self) -> GroupColumns {
+        std::mem::take(&mut self.group)
+    }
+
+    /// Takes back a group that is not needed any more.
+    pub(crate) fn recycle_columns(&mut self, columns: GroupColumns) {
+        self.group = columns;
+    }
+
+    /// Reads the values of more keys into a group whose shapes were read.
+    pub(super) fn more_values(
+        &mut self,
+        group: &GroupAt<'_, '_>,
+        wanted: &Projection,
+        dictionaries: &Dictionaries,
+        into: &mut GroupColumns,
+    ) -> Result<(), SegmentError> {
+        Reading { decoder: self, group, dictionaries, into }.values(wanted)
+    }
+
     /// Reads the trace table of a group.
     pub(super) fn trace_table(
         &mut self,

@@ -322,10 +322,31 @@ impl Segment {
         decoder: &mut SegmentDecoder,
         into: &mut GroupColumns,
     ) -> Result<(), SegmentError> {
+        let group = self.group_at(read.group, self.fetched(&read));
+        decoder.columns(&group, read.wanted, dictionaries, into)
+    }
+
+    /// Reads the values of more keys of a group. `into` has all columns but those of keys, and
+    /// none of these keys; it holds nothing of use after an error.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a part is damaged.
+    pub(crate) fn decode_values<B: AsRef<[u8]>>(
+        &self,
+        read: GroupRead<'_, B>,
+        dictionaries: &Dictionaries,
+        decoder: &mut SegmentDecoder,
+        into: &mut GroupColumns,
+    ) -> Result<(), SegmentError> {
+        let group = self.group_at(read.group, self.fetched(&read));
+        decoder.more_values(&group, read.wanted, dictionaries, into)
+    }
+
+    fn fetched<'b, B: AsRef<[u8]>>(&self, read: &GroupRead<'b, B>) -> Fetched<'b> {
         let ranges = self.part_ranges(read.group, read.wanted);
         let offsets = ranges.iter().map(|range| range.offset);
-        let fetched = Fetched::new(offsets.zip(read.stretches.iter().map(AsRef::as_ref)));
-        decoder.columns(&self.group_at(read.group, fetched), read.wanted, dictionaries, into)
+        Fetched::new(offsets.zip(read.stretches.iter().map(AsRef::as_ref)))
     }
 
     /// Reads a whole group, from what was read of [`Self::group_range`]. All rows have a request
