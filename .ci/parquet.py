@@ -20,7 +20,8 @@ EVENTS = f"""list_transform(events, lambda v: {{
     'attributes': {PAIRS.format('v.attributes')}, 'dropped_attributes': v.dropped_attributes}})"""
 LINKS = f"""list_transform(links, lambda v: {{
     'kind': v.kind, 'trace_id': v.trace_id, 'span_id': v.span_id, 'trace_state': v.trace_state,
-    'attributes': {PAIRS.format('v.attributes')}, 'dropped_attributes': v.dropped_attributes}})"""
+    'attributes': {PAIRS.format('v.attributes')}, 'dropped_attributes': v.dropped_attributes,
+    'trace_flags': v.trace_flags}})"""
 AS_JSON = f"""* REPLACE (
     epoch_us(start) AS start,
     {PAIRS.format('attributes')} AS attributes,

@@ -97,6 +97,8 @@ pub struct Link<'a> {
     pub span_id: SpanId,
     /// W3C trace state, as it was sent.
     pub trace_state: Cow<'a, str>,
+    /// The other span's trace flags and OTLP's bits above them; zero when absent.
+    pub trace_flags: u32,
     /// More about it.
     pub attributes: Vec<Attribute<'a>>,
     /// How many attributes the sender dropped.
@@ -270,6 +272,7 @@ impl Link<'_> {
             trace_id: self.trace_id,
             span_id: self.span_id,
             trace_state: Cow::Owned(self.trace_state.into_owned()),
+            trace_flags: self.trace_flags,
             attributes: self.attributes.into_iter().map(Attribute::into_owned).collect(),
             dropped_attributes: self.dropped_attributes,
         }

@@ -98,6 +98,7 @@ struct PackedLink {
     trace_id: TraceId,
     span_id: SpanId,
     trace_state: Text,
+    trace_flags: u32,
     attributes_end: usize,
     dropped_attributes: u32,
 }
@@ -178,6 +179,7 @@ impl SpanBatch {
                 trace_id: link.trace_id,
                 span_id: link.span_id,
                 trace_state,
+                trace_flags: link.trace_flags,
                 attributes_end: self.attributes.len(),
                 dropped_attributes: link.dropped_attributes,
             });
@@ -347,6 +349,7 @@ impl<'b> Reader<'b> {
             trace_id: packed.trace_id,
             span_id: packed.span_id,
             trace_state: Cow::Borrowed(self.batch.str(packed.trace_state)),
+            trace_flags: packed.trace_flags,
             attributes,
             dropped_attributes: packed.dropped_attributes,
         }

@@ -7,6 +7,7 @@
 
 mod batch;
 mod cache;
+mod group_reader;
 mod lookup;
 mod names;
 mod rollups;
@@ -15,6 +16,8 @@ mod search_parts;
 mod trace_rows;
 
 pub(crate) use cache::{OpenSegment, SegmentCache, Trouble, disk};
+pub(crate) use group_reader::RecentGroups;
+pub(crate) use lookup::FoundRows;
 pub use scan::Selected;
 pub(crate) use scan::{HeadGroups, Scan, decisive_first};
 pub use trace_rows::TraceRow;

@@ -98,6 +98,7 @@ fn link(numbers: &mut Seeded) -> Link<'static> {
         trace_state: if numbers.one_in(4) { "b=2".into() } else { "".into() },
         attributes: (0..numbers.below(2)).map(|_| attribute(numbers)).collect(),
         dropped_attributes: rarely(numbers),
+        trace_flags: rarely(numbers),
     }
 }
 

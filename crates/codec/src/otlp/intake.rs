@@ -161,6 +161,7 @@ impl<'s, 'a> Intake<'s, 'a> {
             trace_id: NO_TRACE,
             span_id: NO_SPAN,
             trace_state: Cow::Borrowed(""),
+            trace_flags: 0,
             attributes: self.spare.pop().unwrap_or_default(),
             dropped_attributes: 0,
         };

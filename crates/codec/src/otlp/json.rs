@@ -459,6 +459,7 @@ impl<'de> Members<'de> for LinkReader<'_, '_, 'de> {
             "traceId" | "trace_id" => self.ids.trace_id = text(members)?,
             "spanId" | "span_id" => self.ids.span_id = text(members)?,
             "traceState" | "trace_state" => link.trace_state = text(members)?,
+            "flags" => link.trace_flags = whole(members)?,
             "attributes" => {
                 let mut reader = Attributes::new(&mut link.attributes, &mut intake.fault);
                 members.next_value_seed(Objects(&mut reader))?;

@@ -120,6 +120,7 @@ fn write_link(link: &Link<'_>, out: &mut Vec<u8>) {
     write_text(&mut object, "traceState", &link.trace_state);
     write_attributes(&mut object, [&link.attributes, &carried::of_link(link), &[]]);
     write_count(&mut object, "droppedAttributesCount", link.dropped_attributes);
+    write_count(&mut object, "flags", link.trace_flags);
     object.end();
 }
 

@@ -2,8 +2,7 @@
 //!
 //! A span that cannot be kept is refused alone; the others of its request are kept. Unknown
 //! fields are passed over. What OTLP says and the model has no place for is dropped: the schema
-//! URLs, a resource's entity references, a link's flags, and the string table that only profiles
-//! use.
+//! URLs, a resource's entity references, and the string table that only profiles use.
 //!
 //! # What OTLP cannot say
 //!

@@ -225,7 +225,7 @@ fn read_event<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Resul
 }
 
 fn read_link<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<(), Malformed> {
-    use tags::link::{ATTRIBUTES, DROPPED_ATTRIBUTES, SPAN_ID, TRACE_ID, TRACE_STATE};
+    use tags::link::*;
     if !intake.fault.has_room(message.offset()) {
         return Ok(());
     }
@@ -241,6 +241,7 @@ fn read_link<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result
                 read_attribute(message.message()?, attributes, VALUE_DEPTH_MAX, fault)?;
             }
             DROPPED_ATTRIBUTES => link.dropped_attributes = low_half(message.varint()?),
+            FLAGS => link.trace_flags = message.fixed32()?,
             _ => message.skip(tag)?,
         }
     }

@@ -98,6 +98,7 @@ fn write_link(link: &Link<'_>, out: &mut Vec<u8>) {
     write_attributes(out, 4, &link.attributes);
     write_attributes(out, 4, &carried::of_link(link));
     write_varint_field(out, 5, link.dropped_attributes.into());
+    write_fixed32_field(out, 6, link.trace_flags);
 }
 
 /// Writes each attribute as a `KeyValue` in a field of this number.

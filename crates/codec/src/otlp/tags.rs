@@ -77,13 +77,14 @@ pub(super) mod event {
 
 /// The fields of `Span.Link`.
 pub(super) mod link {
-    use crate::protobuf::{bytes_field, varint_field};
+    use crate::protobuf::{bytes_field, fixed32_field, varint_field};
 
     pub(crate) const TRACE_ID: u32 = bytes_field(1);
     pub(crate) const SPAN_ID: u32 = bytes_field(2);
     pub(crate) const TRACE_STATE: u32 = bytes_field(3);
     pub(crate) const ATTRIBUTES: u32 = bytes_field(4);
     pub(crate) const DROPPED_ATTRIBUTES: u32 = varint_field(5);
+    pub(crate) const FLAGS: u32 = fixed32_field(6);
 }
 
 /// The fields of `Status`.

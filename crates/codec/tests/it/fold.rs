@@ -56,6 +56,7 @@ fn status_scope_resource_and_links_become_tags() {
         trace_id: TraceId::new(3).unwrap(),
         span_id: SpanId::new(4).unwrap(),
         trace_state: "a=b".into(),
+        trace_flags: 0,
         attributes: vec![Attribute::new("k", 5)],
         dropped_attributes: 6,
     });

@@ -147,6 +147,7 @@ fn link(trace_id: TraceId, span_id: SpanId) -> Link<'static> {
         trace_id,
         span_id,
         trace_state: Cow::Borrowed(""),
+        trace_flags: 0,
         attributes: Vec::new(),
         dropped_attributes: 0,
     }

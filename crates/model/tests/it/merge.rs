@@ -79,6 +79,7 @@ fn what_zipkin_does_not_know_is_merged_too() {
         trace_id: TraceId::new(9).unwrap(),
         span_id: SpanId::new(id).unwrap(),
         trace_state: Cow::Borrowed(""),
+        trace_flags: 0,
         attributes: Vec::new(),
         dropped_attributes: 0,
     };

@@ -234,7 +234,10 @@ impl ChunkBuilder {
     fn link(&mut self, link: &Link<'_>) {
         let predicted = self.link_shape;
         let mut list = self.begin_list(predicted);
-        list.numbers([(Field::DroppedAttributes, link.dropped_attributes)]);
+        list.numbers([
+            (Field::DroppedAttributes, link.dropped_attributes),
+            (Field::TraceFlags, link.trace_flags),
+        ]);
         list.text(Field::TraceState, &link.trace_state);
         list.attributes(Owner::LinkAttribute, &link.attributes);
         let shape = self.end_list(predicted, |chunk| &mut chunk.links.values);

@@ -116,6 +116,7 @@ impl<'c> SpanReader<'c> {
             trace_id: TraceId::from_halves(links.trace_high[place], links.trace_low[place])?,
             span_id: SpanId::new(links.span_id[place])?,
             trace_state: Cow::Borrowed(""),
+            trace_flags: 0,
             attributes: Vec::new(),
             dropped_attributes: 0,
         };
@@ -125,6 +126,7 @@ impl<'c> SpanReader<'c> {
             match column.key.owner {
                 Owner::LinkAttribute => link.attributes.push(attribute(column, *word)?),
                 Owner::Field(Field::DroppedAttributes) => link.dropped_attributes = small(*word)?,
+                Owner::Field(Field::TraceFlags) => link.trace_flags = small(*word)?,
                 Owner::Field(Field::TraceState) => {
                     link.trace_state = text(&column.texts, small(*word)?)?
                 }

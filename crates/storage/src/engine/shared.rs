@@ -18,7 +18,7 @@ use crate::maintenance::{JobError, Workshop, pin};
 use crate::manifest::{Manifest, ManifestChange, SegmentClass, SegmentEntry};
 use crate::options::{Options, Progress, StoreStats};
 use crate::predicate::SpanFilter;
-use crate::reads::{Scan, Selected, TraceRow, decisive_first};
+use crate::reads::{FoundRows, RecentGroups, Scan, Selected, TraceRow, decisive_first};
 use crate::rollup::{Limits, NO_MINUTE, Rollup, minute_of};
 use crate::store::{
     AppendError, Batch, ChangeFailed, FoundTrace, NameRequest, ReadError, ScanRequest, StoredSpan,
@@ -271,13 +271,25 @@ impl Shared {
         tenant: &Tenant,
         trace_id_low: u64,
     ) -> Result<Vec<StoredSpan>, ReadError> {
+        self.trace_with(tenant, trace_id_low, |entries| {
+            self.workshop.cache.find_trace(entries, trace_id_low)
+        })
+    }
+
+    /// [`Self::trace`], with another way to find its rows in segments.
+    fn trace_with(
+        &self,
+        tenant: &Tenant,
+        trace_id_low: u64,
+        find: impl FnOnce(Vec<&SegmentEntry>) -> Result<Vec<FoundRows>, ReadError>,
+    ) -> Result<Vec<StoredSpan>, ReadError> {
         // Head and segments of one instant: each span is in exactly one of them.
         let (rows, visible) = self
             .head
             .view(tenant, |head| (head.map(|head| head.trace_rows(trace_id_low)), self.visible()));
-        let entries = entries_with(&visible, tenant, trace_id_low);
+        let entries = entries_with(&visible, tenant, trace_id_low).collect();
         let (mut spans, mut copies): (Vec<StoredSpan>, Vec<Span<'static>>) = Default::default();
-        for found in self.workshop.cache.find_trace(entries, trace_id_low)? {
+        for found in find(entries)? {
             let is_pinned = |entry: &SegmentEntry| entry.class == SegmentClass::Pinned;
             match found.spans() {
                 Some(found_spans) if visible.segment(found.segment_id).is_some_and(is_pinned) => {
@@ -308,9 +320,12 @@ impl Shared {
         let entries = visible.segments().iter().filter(|entry| entry.tenant == *tenant);
         let mut scan = Scan::new(&self.workshop.cache, entries, &filters, request)?;
         scan.add_head(&chunks);
+        let (cache, mut recent) = (&self.workshop.cache, RecentGroups::default());
         while let Some(candidate) = scan.next(&mut chunks)? {
             let trace_id_low = candidate.trace_id_low;
-            let spans = self.trace(tenant, trace_id_low)?;
+            let spans = self.trace_with(tenant, trace_id_low, |entries| {
+                cache.find_next_trace(entries, trace_id_low, &mut recent)
+            })?;
             if passes(&spans, request) && visit(FoundTrace { trace_id_low, spans }).is_break() {
                 break;
             }

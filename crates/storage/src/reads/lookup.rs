@@ -11,9 +11,10 @@ use bytes::Bytes;
 use spandrel_model::Span;
 
 use super::cache::{OpenSegment, SegmentCache, Trouble, disk};
+use super::group_reader::{GroupReader, RecentGroups};
 use crate::columns::{Chunk, Request, SpanReader};
 use crate::manifest::SegmentEntry;
-use crate::segment::{GroupColumns, GroupRead, Projection, SegmentDecoder, TraceTable};
+use crate::segment::{SegmentDecoder, TraceTable};
 use crate::segment_store::read_ranges_blocking;
 use crate::store::ReadError;
 
@@ -43,15 +44,40 @@ impl SegmentCache {
         entries: impl IntoIterator<Item = &'e SegmentEntry>,
         trace_id_low: u64,
     ) -> Result<Vec<FoundRows>, ReadError> {
+        let mut recent = RecentGroups::default();
+        let found = self.find_next_trace(entries, trace_id_low, &mut recent);
+        self.with_decoder(|decoder| recent.recycle(decoder));
+        found
+    }
+
+    /// [`Self::find_trace`], for one of many traces that are likely to share groups.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store can't be read.
+    pub(crate) fn find_next_trace<'e>(
+        &self,
+        entries: impl IntoIterator<Item = &'e SegmentEntry>,
+        trace_id_low: u64,
+        recent: &mut RecentGroups,
+    ) -> Result<Vec<FoundRows>, ReadError> {
         let places = self.places_of(entries, trace_id_low)?;
+        let is_kept = |place: &Place| recent.has(place.segment.entry.id, place.group);
+        let (kept, new): (Vec<_>, Vec<_>) = places.into_iter().partition(is_kept);
         let mut found = Vec::new();
-        for (place, group) in places.iter().zip(self.read_groups(&places)?) {
-            match self.with_decoder(|decoder| place.find(group, trace_id_low, decoder)) {
+        // Those that are kept first: the new ones might take their place.
+        let read = self.read_groups(&new)?.into_iter().map(Some);
+        let places =
+            kept.into_iter().zip(std::iter::repeat_with(|| None)).chain(new.into_iter().zip(read));
+        for (place, bytes) in places {
+            let find = |decoder: &mut _| place.find(bytes, trace_id_low, recent, decoder);
+            match self.with_decoder(find) {
                 Ok(rows) => found.extend(rows),
                 Err(Trouble::Damaged(reason)) => self.quarantine(place.segment.entry.id, &reason),
                 Err(Trouble::Disk(error)) => return Err(disk(&error)),
             }
         }
+        found.sort_by_key(|rows| rows.segment_id);
         Ok(found)
     }
 
@@ -162,26 +188,30 @@ impl SegmentCache {
 }
 
 impl Place {
+    /// Finds the rows in the group, which is kept or was read.
     fn find(
         &self,
-        group: io::Result<Bytes>,
+        read: Option<io::Result<Bytes>>,
         trace_id_low: u64,
+        recent: &mut RecentGroups,
         decoder: &mut SegmentDecoder,
     ) -> Result<Option<FoundRows>, Trouble> {
-        // Without dictionaries the segment was set apart just now.
-        let Some(dictionaries) = self.segment.dictionaries() else { return Ok(None) };
-        let bytes = group.map_err(Trouble::of_read)?;
-        let OpenSegment { segment, entry, .. } = &*self.segment;
-        let wanted = Projection::all();
-        let mut columns = GroupColumns::default();
-        let stretches = &[bytes];
-        let read = GroupRead { group: self.group, wanted: &wanted, stretches };
-        segment.decode_columns(read, dictionaries, decoder, &mut columns)?;
-        let Some(trace) = columns.traces.low.iter().position(|low| *low == trace_id_low) else {
-            return Ok(None);
+        let segment_id = self.segment.entry.id;
+        let kept = recent.take(segment_id, self.group);
+        let mut reader = match (kept, read) {
+            (Some(reader), _) => reader,
+            (None, Some(bytes)) => {
+                // Without dictionaries the segment was set apart just now.
+                let Some(dictionaries) = self.segment.dictionaries() else { return Ok(None) };
+                let bytes = bytes.map_err(Trouble::of_read)?;
+                let (segment, dictionaries) = (Arc::clone(&self.segment), Arc::clone(dictionaries));
+                GroupReader::new(segment, dictionaries, self.group, bytes, decoder)?
+            }
+            (None, None) => return Ok(None),
         };
-        let chunk = columns.to_chunk(columns.rows_of(trace), dictionaries, entry.request());
-        Ok(Some(FoundRows { segment_id: entry.id, chunk }))
+        let chunk = reader.trace(trace_id_low, decoder)?;
+        recent.keep(reader, decoder);
+        Ok(chunk.map(|chunk| FoundRows { segment_id, chunk }))
     }
 }
 

@@ -5,6 +5,7 @@ use super::observer::{ScanPartId, SectionId};
 use super::reader::Segment;
 use super::{part_id, search, sections};
 use crate::columns::{ColumnKey, Owner};
+use crate::maintenance::settle;
 
 impl Segment {
     /// Tells the length of every part: what kind of part it is, its name, its bytes. They come to
@@ -21,9 +22,12 @@ impl Segment {
                 tell(kind, name, u64::from(*len));
             }
             for PartEntry { id, len, .. } in &group.scan {
-                let is_filter = ScanPartId(*id) == search::FILTER_PART;
-                let name = if is_filter { "filter of rare values" } else { "another" };
-                tell("searching", name.to_owned(), u64::from(*len));
+                let (kind, name) = match ScanPartId(*id) {
+                    search::FILTER_PART => ("searching", "filter of rare values"),
+                    settle::FACTS_PART => ("settled traces", "facts"),
+                    _ => ("searching", "another"),
+                };
+                tell(kind, name.to_owned(), u64::from(*len));
             }
         }
         for PartEntry { id, len, .. } in &directory.sections {
@@ -69,13 +73,16 @@ fn name_of_part(id: u32, keys: &[ColumnKey]) -> (&'static str, String) {
 
 fn name_of_section(id: u32, keys: &[ColumnKey]) -> (&'static str, String) {
     if id >= SectionId::OBSERVED_MIN {
-        let name = match SectionId(id) {
-            search::SUMMARY_SECTION => "summary of groups",
-            search::FAULTS_SECTION => "faults",
-            search::NAMES_SECTION => "names by service",
+        let (kind, name) = match SectionId(id) {
+            search::SUMMARY_SECTION => ("searching", "summary of groups"),
+            search::FAULTS_SECTION => ("searching", "faults"),
+            search::NAMES_SECTION => ("searching", "names by service"),
+            settle::ROLLUP_SECTION => ("settled traces", "rollup"),
+            settle::STRAYS_SECTION => ("settled traces", "rollup of other minutes"),
+            settle::WHOLES_SECTION => ("settled traces", "whole traces"),
             _ => return ("sections", format!("section {id:#x}")),
         };
-        return ("searching", name.to_owned());
+        return (kind, name.to_owned());
     }
     if let Some(key) = id.checked_sub(sections::KEY_DICTIONARY_MIN) {
         return ("dictionaries", name_of_key(key, keys));

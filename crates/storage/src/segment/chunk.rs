@@ -5,7 +5,7 @@ use std::slice;
 use std::sync::Arc;
 
 use super::group::{GroupColumns, KeyColumn, ValueForm};
-use super::reader::Dictionaries;
+use super::loaded_dictionaries::Dictionaries;
 use crate::columns::{Chunk, Column, Lists, Request, Resources, Rows, Shapes, TextHeap, Texts};
 
 /// Stands for a shape or a column that the chunk does not have yet.
@@ -13,7 +13,8 @@ const UNKNOWN: u32 = u32::MAX;
 
 impl GroupColumns {
     /// Makes a chunk of some rows, all of which came with the given request. It has the keys and
-    /// shapes that these rows use. All columns must have been read, with these dictionaries.
+    /// shapes that these rows use. Of the columns, all must have been read with these dictionaries
+    /// but for the values of keys that these rows don't have.
     pub(crate) fn to_chunk(
         &self,
         rows: Range<usize>,
@@ -255,12 +256,19 @@ impl<'g> ListMaker<'g> {
 /// How many values each key has in the rows before one; empty where there are none.
 fn values_before(group: &GroupColumns, shapes: &Shapes, row: usize) -> Vec<u32> {
     let Some(last) = row.checked_sub(1) else { return Vec::new() };
-    let mut counts = vec![0; group.values.len()];
     let of_events = &group.events.shape[..group.events_end[last] as usize];
     let of_links = &group.links.shape[..group.links_end[last] as usize];
+    let mut lists = vec![0_u32; shapes.len()];
     for shape in group.shape[..row].iter().chain(of_events).chain(of_links) {
-        for key in shapes.get(*shape) {
-            counts[*key as usize] += 1;
+        lists[*shape as usize] += 1;
+    }
+    let mut counts = vec![0; group.values.len()];
+    for (shape, count) in (0..).zip(lists).filter(|(_, count)| *count > 0) {
+        for key in shapes.get(shape) {
+            // A key that was not read is one that the wanted rows don't have.
+            if let Some(counted) = counts.get_mut(*key as usize) {
+                *counted += count;
+            }
         }
     }
     counts

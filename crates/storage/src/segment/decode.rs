@@ -5,9 +5,10 @@ use super::encode::{PARENT_ELSEWHERE, start_base, unzigzag};
 use super::error::{Fault, PartAt, PartName, SegmentError};
 use super::group::{GroupColumns, KeyColumn, NO_ROW, ValueForm};
 use super::limits::{TEXT_LEN_MAX, VALUE_COUNT_MAX};
+use super::loaded_dictionaries::Dictionaries;
 use super::part_id::{self as id, key_part};
 use super::projection::Projection;
-use super::reader::{Dictionaries, GroupAt};
+use super::reader::GroupAt;
 use super::trace_table::{self, MIXED_HIGH, TraceTable, add_up};
 use crate::columns::{Chunk, Marks, Shapes, TextHeap, link_kind_of};
 use crate::encoding::ints;
@@ -91,6 +92,27 @@ impl SegmentDecoder {
     /// room.
     pub(crate) fn recycle(&mut self, chunk: Chunk) {
         self.room = chunk;
+    }
+
+    /// Lends the room of a group; [`Self::recycle_columns`] takes it back.
+    pub(crate) fn take_columns(&mut self) -> GroupColumns {
+        std::mem::take(&mut self.group)
+    }
+
+    /// Takes back a group that is not needed any more.
+    pub(crate) fn recycle_columns(&mut self, columns: GroupColumns) {
+        self.group = columns;
+    }
+
+    /// Reads the values of more keys into a group whose shapes were read.
+    pub(super) fn more_values(
+        &mut self,
+        group: &GroupAt<'_, '_>,
+        wanted: &Projection,
+        dictionaries: &Dictionaries,
+        into: &mut GroupColumns,
+    ) -> Result<(), SegmentError> {
+        Reading { decoder: self, group, dictionaries, into }.values(wanted)
     }
 
     /// Reads the trace table of a group.

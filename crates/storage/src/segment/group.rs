@@ -86,8 +86,8 @@ pub(crate) struct LinkColumns {
 /// The values of one key in a group, in the order of rows; of one row first those in its own
 /// list, then those in the lists of its events, then of its links.
 ///
-/// A key that is an attribute's has values in lists of one sort only; two fields, the count of
-/// dropped attributes and the trace state, have them in others too. A list may hold a key
+/// A key that is an attribute's has values in lists of one sort only; three fields, the count of
+/// dropped attributes, the trace state and the trace flags, have them in others too. A list may hold a key
 /// several times.
 #[derive(Debug, Default)]
 pub(crate) struct KeyColumn {

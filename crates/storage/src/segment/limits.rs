@@ -1,9 +1,7 @@
 //! The limits of the format: what a writer keeps within, and the most that a reader believes.
 
-use crate::columns::CHUNK_ROW_COUNT_MAX;
-
 /// How many rows a group has at most, and about how many it has.
-pub(crate) const GROUP_ROW_COUNT_MAX: usize = CHUNK_ROW_COUNT_MAX;
+pub(crate) const GROUP_ROW_COUNT_MAX: usize = 8 << 10;
 
 /// A group ends once its texts and events come to this: few rows may hold much.
 pub(super) const GROUP_TEXT_LEN: usize = 64 << 20;

@@ -8,12 +8,13 @@ use super::decode::{Fetched, SegmentDecoder};
 use super::directory::{Directory, HEADER_LEN, PartEntry, directory_of, total_len};
 use super::error::{Fault, PartAt, PartName, SegmentError};
 use super::group::GroupColumns;
-use super::observer::{ScanPartId, SectionId, SegmentTexts};
+use super::loaded_dictionaries::Dictionaries;
+use super::observer::{ScanPartId, SectionId};
 use super::projection::Projection;
 use super::sections::{self, SectionReader};
 use super::trace_table::TraceTable;
 use super::{directory, part_id};
-use crate::columns::{Chunk, ColumnKey, Request, Shapes, TextHeap};
+use crate::columns::{Chunk, Request};
 use crate::encoding::filter::Filter;
 use crate::encoding::hash;
 
@@ -68,68 +69,6 @@ pub(crate) struct GroupRead<'r, B> {
     pub(crate) wanted: &'r Projection,
     /// What was read of the ranges of [`Segment::part_ranges`], in the same order.
     pub(crate) stretches: &'r [B],
-}
-
-/// What the codes of a segment stand for, as far as it was loaded. Chunks and scans share it.
-#[derive(Clone, Debug)]
-pub(crate) struct Dictionaries {
-    /// Keys by their codes.
-    pub(crate) keys: Arc<[ColumnKey]>,
-    /// The dictionary of each key; `None` where it has none or it was not loaded.
-    pub(crate) values: Vec<Option<Arc<TextHeap>>>,
-    /// Lists of keys' codes.
-    pub(crate) shapes: Arc<Shapes>,
-    /// Span names.
-    pub(crate) names: Arc<TextHeap>,
-    /// Event names.
-    pub(crate) event_names: Arc<TextHeap>,
-    /// Resources, encoded.
-    pub(crate) resources: Arc<TextHeap>,
-    /// The service of each resource, or [`NO_SERVICE`](crate::columns::NO_SERVICE).
-    pub(crate) services_of_resources: Arc<[u32]>,
-    /// Services.
-    pub(crate) services: Arc<TextHeap>,
-    /// Scopes, encoded.
-    pub(crate) scopes: Arc<TextHeap>,
-    /// Addresses, encoded.
-    pub(crate) addresses: Arc<TextHeap>,
-}
-
-impl Dictionaries {
-    /// Copies those of a segment that is being written: what its groups so far are read with.
-    pub(crate) fn of_texts(texts: &SegmentTexts<'_>) -> Self {
-        let copy = |texts: &TextHeap| Arc::new(texts.clone());
-        Self {
-            keys: texts.keys.into(),
-            values: texts.values.iter().map(|values| Some(copy(values))).collect(),
-            shapes: Arc::new(texts.shapes.clone()),
-            names: copy(texts.names),
-            event_names: copy(texts.event_names),
-            resources: copy(texts.resources),
-            services_of_resources: texts.services_of_resources.into(),
-            services: copy(texts.services),
-            scopes: copy(texts.scopes),
-            addresses: copy(texts.addresses),
-        }
-    }
-
-    /// The memory that they take.
-    pub(crate) fn byte_len(&self) -> usize {
-        let fixed = [
-            &self.names,
-            &self.event_names,
-            &self.resources,
-            &self.services,
-            &self.scopes,
-            &self.addresses,
-        ];
-        let texts = fixed.into_iter().chain(self.values.iter().flatten());
-        texts.map(|texts| texts.byte_len()).sum::<usize>()
-            + self.keys.iter().map(|key| size_of::<ColumnKey>() + key.name.len()).sum::<usize>()
-            + self.shapes.byte_len()
-            + self.services_of_resources.len() * size_of::<u32>()
-            + self.values.capacity() * size_of::<Option<Arc<TextHeap>>>()
-    }
 }
 
 impl Segment {
@@ -343,10 +282,31 @@ impl Segment {
         decoder: &mut SegmentDecoder,
         into: &mut GroupColumns,
     ) -> Result<(), SegmentError> {
+        let group = self.group_at(read.group, self.fetched(&read));
+        decoder.columns(&group, read.wanted, dictionaries, into)
+    }
+
+    /// Reads the values of more keys of a group. `into` has all columns but those of keys, and
+    /// none of these keys; it holds nothing of use after an error.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a part is damaged.
+    pub(crate) fn decode_values<B: AsRef<[u8]>>(
+        &self,
+        read: GroupRead<'_, B>,
+        dictionaries: &Dictionaries,
+        decoder: &mut SegmentDecoder,
+        into: &mut GroupColumns,
+    ) -> Result<(), SegmentError> {
+        let group = self.group_at(read.group, self.fetched(&read));
+        decoder.more_values(&group, read.wanted, dictionaries, into)
+    }
+
+    fn fetched<'b, B: AsRef<[u8]>>(&self, read: &GroupRead<'b, B>) -> Fetched<'b> {
         let ranges = self.part_ranges(read.group, read.wanted);
         let offsets = ranges.iter().map(|range| range.offset);
-        let fetched = Fetched::new(offsets.zip(read.stretches.iter().map(AsRef::as_ref)));
-        decoder.columns(&self.group_at(read.group, fetched), read.wanted, dictionaries, into)
+        Fetched::new(offsets.zip(read.stretches.iter().map(AsRef::as_ref)))
     }
 
     /// Reads a whole group, from what was read of [`Self::group_range`]. All rows have a request

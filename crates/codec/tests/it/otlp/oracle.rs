@@ -301,6 +301,7 @@ fn link(message: &PbLink) -> Result<Option<Link<'static>>, ()> {
         trace_id,
         span_id,
         trace_state: message.trace_state.clone().into(),
+        trace_flags: message.flags,
         attributes: attributes(&message.attributes),
         dropped_attributes: message.dropped_attributes_count,
     }))

@@ -240,6 +240,7 @@ fn widened() -> Span<'static> {
         trace_id: span.trace_id,
         span_id: span.span_id,
         trace_state: "".into(),
+        trace_flags: 0,
         attributes: vec![],
         dropped_attributes: 0,
     });

@@ -109,12 +109,13 @@ fn event() -> impl Strategy<Value = Event<'static>> {
 fn link() -> impl Strategy<Value = Link<'static>> {
     let kind =
         prop_oneof![Just(LinkKind::Related), Just(LinkKind::ChildOf), Just(LinkKind::FollowsFrom)];
-    (kind, trace_id(), span_id(), text(), attributes(), count()).prop_map(
-        |(kind, trace_id, span_id, state, attributes, dropped_attributes)| Link {
+    (kind, trace_id(), span_id(), text(), count(), attributes(), count()).prop_map(
+        |(kind, trace_id, span_id, state, trace_flags, attributes, dropped_attributes)| Link {
             kind,
             trace_id,
             span_id,
             trace_state: state.into(),
+            trace_flags,
             attributes,
             dropped_attributes,
         },

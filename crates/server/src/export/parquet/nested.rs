@@ -49,6 +49,7 @@ pub(super) struct LinkColumn {
     trace_state: StringBuilder,
     attributes: MapColumn,
     dropped_attributes: UInt32Builder,
+    trace_flags: UInt32Builder,
     lengths: Lengths,
 }
 
@@ -125,6 +126,7 @@ impl LinkColumn {
             self.trace_state.append_value(&link.trace_state);
             self.attributes.append(&link.attributes);
             self.dropped_attributes.append_value(link.dropped_attributes);
+            self.trace_flags.append_value(link.trace_flags);
         }
         self.lengths.push(links.len());
     }
@@ -142,6 +144,7 @@ impl LinkColumn {
             ("trace_state", Arc::new(self.trace_state.finish())),
             ("attributes", self.attributes.finish()),
             ("dropped_attributes", Arc::new(self.dropped_attributes.finish())),
+            ("trace_flags", Arc::new(self.trace_flags.finish())),
         ]);
         list(self.lengths.take_offsets(), links)
     }

@@ -93,6 +93,7 @@ fn rare_parts(span: &mut Span<'static>, number: u64) {
         trace_id: TraceId::from_halves(number, 5).unwrap(),
         span_id: SpanId::new(number).unwrap(),
         trace_state: "b=2".into(),
+        trace_flags: 0,
         attributes: vec![Attribute::new("why", "because")],
         dropped_attributes: 3,
     });

@@ -90,5 +90,6 @@ fn link(link: &Link<'_>) -> Json {
         "trace_state": link.trace_state,
         "attributes": pairs(&link.attributes),
         "dropped_attributes": link.dropped_attributes,
+        "trace_flags": link.trace_flags,
     })
 }
