@@ -13,7 +13,7 @@ use super::verify::verify;
 /// takes more memory than the limits of the format allow.
 pub fn read_hostile_segment(object: &[u8]) {
     let Some((body, trailer)) = object.split_last_chunk::<TRAILER_LEN>() else { return };
-    let len = trailer.first_chunk().expect("a trailer begins with a length");
+    let Some(len) = trailer.first_chunk() else { return };
     let directory_len = u32::from_le_bytes(*len) as usize;
     let Some(directory_start) = body.len().checked_sub(directory_len) else { return };
     let footer_len = (directory_len + TRAILER_LEN) as u32;
