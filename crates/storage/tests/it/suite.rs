@@ -130,7 +130,7 @@ impl Course {
         counts.spans += seeds.len() as u64;
     }
 
-    fn check(&mut self, questions: &[Question], counts: &mut Counts) {
+    fn check(&self, questions: &[Question], counts: &mut Counts) {
         self.subject.settle();
         for tenant in 0..tenants().len() {
             counts.spans_compared += self.oracle.check_traces(tenant, self.subject.store());

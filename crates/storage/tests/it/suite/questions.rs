@@ -68,7 +68,7 @@ impl Wanted {
             3 => Predicate::EventName(self.text(span.events.first().map_or("", |e| &e.name))),
             4 => self.duration(span.duration_ns.unwrap_or(0)),
             5 => Predicate::Kind(span.kind.unwrap_or(SpanKind::Consumer)),
-            6 => Predicate::IsError(self.choice % 2 == 0),
+            6 => Predicate::IsError(self.choice.is_multiple_of(2)),
             _ => self.attribute(&span),
         }
     }
@@ -101,7 +101,8 @@ impl Wanted {
         };
         let nothing = Attribute::new("key-0", Value::Empty);
         let attribute = attributes.get(self.choice / 3 % 3).unwrap_or(&nothing);
-        let key = if self.choice % 31 == 0 { "missing" } else { &*attribute.key }.to_owned();
+        let key =
+            if self.choice.is_multiple_of(31) { "missing" } else { &*attribute.key }.to_owned();
         Predicate::Attribute { scope, key, test: self.value(&attribute.value) }
     }
 
