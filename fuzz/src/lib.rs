@@ -2,8 +2,10 @@
 
 mod otlp;
 mod propagation;
+mod recovery;
 mod round_trip;
 
 pub use otlp::otlp;
 pub use propagation::{propagation_binary, propagation_headers};
+pub use recovery::recovery;
 pub use round_trip::zipkin;

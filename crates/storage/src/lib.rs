@@ -38,6 +38,8 @@ pub use disk::{Capacity, Disk, DiskFile, DiskLock, ListedFile, LockError, ReadFi
 pub use embedded::{EmbeddedStore, TellProgress};
 pub use engine::{Charged, Engine, Opening, Recovery};
 pub use maintenance::{CompactionPolicy, Job, JobDone, Retention, StoreLen};
+#[doc(hidden)]
+pub use manifest::read_hostile_manifest;
 pub use manifest::{
     Catalog, CatalogError, ChangeError, DecodedManifest, LogPosition, Manifest, ManifestChange,
     ManifestError, Opened, SegmentClass, SegmentEntry, Tombstone,
@@ -64,3 +66,5 @@ pub use tools::{
     BackupError, BackupReport, SegmentPart, TellWork, VerifyReport, WorkDone, backup_manifest_path,
     verify,
 };
+#[doc(hidden)]
+pub use wal::with_log_checksums;

@@ -1,16 +1,18 @@
 //! Checks every byte of a store's segments: checksums, and that every span can be read.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{TellWork, WorkDone};
-use crate::budget::Account;
-use crate::columns::SpanReader;
 use crate::disk::{Disk, LockError};
 use crate::manifest::{Catalog, SegmentEntry};
 use crate::options::OpenError;
-use crate::reads::{OpenSegment, SegmentCache, Trouble};
-use crate::segment::Dictionaries;
-use crate::segment_store::{LocalSegmentStore, SegmentStore, read_ranges_blocking};
+use crate::reads::Trouble;
+use crate::segment::{self, ByteRange, Segment, VerifyError};
+use crate::segment_store::{LocalSegmentStore, RangeRead, SegmentStore, read_ranges_blocking};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,8 +44,7 @@ pub fn verify(disk: &Arc<dyn Disk>, tell: TellWork<'_>) -> Result<VerifyReport, 
     let store: Arc<dyn SegmentStore> = Arc::new(LocalSegmentStore::new(Arc::clone(disk)));
     let opened = Catalog::open(Arc::clone(&store)).map_err(crate::engine::open_error)?;
     let manifest = opened.catalog.current();
-    // A footer at a time: nothing is kept.
-    let cache = SegmentCache::new(store, Account::new("verify", 0));
+    let missing: BTreeSet<u64> = opened.missing.into_iter().collect();
     let mut report = VerifyReport {
         orphans: opened.orphans,
         manifest_damage: opened.damage.map(|damage| damage.to_string()),
@@ -51,8 +52,14 @@ pub fn verify(disk: &Arc<dyn Disk>, tell: TellWork<'_>) -> Result<VerifyReport, 
     };
     let total_len = manifest.segments().iter().map(|entry| entry.len).sum();
     for entry in manifest.segments() {
-        match check(&cache, entry, &mut report.spans) {
-            Ok(()) => {}
+        let checked = match missing.contains(&entry.id) {
+            true => {
+                Err(Trouble::Damaged("its object is missing, or has another length".to_owned()))
+            }
+            false => check(&*store, entry),
+        };
+        match checked {
+            Ok(span_count) => report.spans += span_count,
             Err(Trouble::Damaged(reason)) => report.damaged.push((entry.path(), reason)),
             Err(Trouble::Disk(source)) => {
                 return Err(OpenError::Disk { path: entry.path(), source });
@@ -65,42 +72,32 @@ pub fn verify(disk: &Arc<dyn Disk>, tell: TellWork<'_>) -> Result<VerifyReport, 
     Ok(report)
 }
 
-fn check(cache: &SegmentCache, entry: &SegmentEntry, spans: &mut u64) -> Result<(), Trouble> {
-    let refused = |error: crate::ReadError| Trouble::Disk(std::io::Error::other(error.to_string()));
-    let open = cache.open([entry]).map_err(refused)?;
-    let open = cache.with_dictionaries(open).map_err(refused)?;
-    let Some((segment, dictionaries)) = open.into_iter().next() else {
-        let reason = cache.quarantined().remove(&entry.id);
-        return Err(Trouble::Damaged(reason.unwrap_or_else(|| "it can't be opened".to_owned())));
-    };
-    let mut found = 0;
-    for group in 0..segment.segment.group_count() {
-        found += check_group(cache, &segment, group, &dictionaries)?;
+/// Checks all of a segment, and that it is the one that the manifest names; returns how many
+/// spans it has.
+fn check(store: &dyn SegmentStore, entry: &SegmentEntry) -> Result<u64, Trouble> {
+    let path: Arc<str> = entry.path().into();
+    let mut read = |range: ByteRange| read_one(store, &path, range);
+    let none = ByteRange { offset: 0, len: 0 };
+    let footer = Segment::footer_range(entry.len, entry.footer_len).unwrap_or(none);
+    let footer = read(footer).map_err(Trouble::of_read)?;
+    if crc32c::crc32c(&footer) != entry.footer_checksum {
+        return Err(Trouble::Damaged("its footer is not the one that was written".to_owned()));
     }
-    *spans += found;
-    if found != entry.span_count {
-        let due = entry.span_count;
-        return Err(Trouble::Damaged(format!("it has {found} spans where {due} are due")));
+    let verified = segment::verify(Arc::clone(&path), entry.len, entry.footer_len, &mut read);
+    let verified = verified.map_err(|error| match error {
+        VerifyError::Disk(error) => Trouble::of_read(error),
+        VerifyError::Damaged(damage) => Trouble::from(damage),
+    })?;
+    let counted = (verified.span_count, verified.trace_count);
+    let due = (entry.span_count, entry.trace_count);
+    if counted == due {
+        return Ok(verified.span_count);
     }
-    Ok(())
+    Err(Trouble::Damaged(format!("it has {counted:?} spans and traces where {due:?} are due")))
 }
 
-fn check_group(
-    cache: &SegmentCache,
-    open: &OpenSegment,
-    group: u32,
-    dictionaries: &Dictionaries,
-) -> Result<u64, Trouble> {
-    let read = open.read(open.segment.group_range(group));
-    let read = read_ranges_blocking(&**cache.store(), vec![read]).into_iter().next();
-    let bytes = read.unwrap_or_else(|| Err(std::io::Error::other("the store gave no answer")));
-    let bytes = bytes.map_err(Trouble::of_read)?;
-    let chunk = cache
-        .with_decoder(|decoder| open.segment.decode_group(group, &bytes, dictionaries, decoder))?;
-    let reader = SpanReader::new(&chunk);
-    let damaged = (0..chunk.len()).find(|row| reader.span(*row).is_none());
-    match damaged {
-        Some(row) => Err(Trouble::Damaged(format!("row {row} of group {group} can't be read"))),
-        None => Ok(chunk.len() as u64),
-    }
+fn read_one(store: &dyn SegmentStore, path: &Arc<str>, range: ByteRange) -> io::Result<Bytes> {
+    let wanted = RangeRead { path: Arc::clone(path), offset: range.offset, len: range.len };
+    let read = read_ranges_blocking(store, vec![wanted]).into_iter().next();
+    read.unwrap_or_else(|| Err(io::Error::other("the store gave no answer")))
 }

@@ -15,6 +15,7 @@ mod log_simulation;
 mod memory;
 mod quarantine;
 mod recycling;
+mod rounds;
 mod segment_store;
 mod segments;
 mod simulation;
