@@ -50,6 +50,9 @@ pub(crate) trait Read<'a>: Clone {
     /// How many bytes were read.
     fn offset(&self) -> usize;
 
+    /// What is not read yet.
+    fn rest(&self) -> &'a [u8];
+
     /// Reads a boolean.
     fn bool(&mut self) -> Result<bool, Malformed>;
 
@@ -77,6 +80,13 @@ pub(crate) trait Read<'a>: Clone {
     /// Reads the head of a struct's next field; `None` at the struct's end. `last_id` is the
     /// struct's own, zero before its first field.
     fn field(&mut self, last_id: &mut i16) -> Result<Option<(i16, Type)>, Malformed>;
+
+    /// Whether the struct's next field is this one; if so, reads its head. For where one field
+    /// nearly always follows another: it is quicker than [`Read::field`].
+    fn is_next(&mut self, id: i16, type_: Type, last_id: &mut i16) -> bool;
+
+    /// Whether the struct ends here; if so, reads its end.
+    fn is_end(&mut self) -> bool;
 
     /// Reads the head of a list or a set: the type of its elements, and how many there are.
     fn list(&mut self) -> Result<(Type, usize), Malformed>;

@@ -159,15 +159,21 @@ impl<'s, 'a> Intake<'s, 'a> {
         self.span.name = Cow::Borrowed(name);
     }
 
-    /// Adds a tag.
+    /// Returns the list of the tags, to be filled.
     #[inline]
-    pub(super) fn push_tag(&mut self, tag: Attribute<'a>) {
-        self.marks.note(&tag, self.span.attributes.len());
-        self.span.attributes.push(tag);
+    pub(super) fn begin_tags(&mut self) -> (&mut Vec<Attribute<'a>>, &mut Fault) {
+        (&mut self.span.attributes, &mut self.fault)
+    }
+
+    /// Ends a list of tags, or a part of one.
+    #[inline]
+    pub(super) fn end_tags(&mut self) {
+        self.marks.note_further(&self.span.attributes);
     }
 
     /// Adds the warnings of the sender, behind the tags.
     pub(super) fn push_warnings(&mut self, warnings: Vec<Value<'a>>) {
+        self.end_tags();
         self.span.attributes.push(moved::of_warnings(warnings));
     }
 

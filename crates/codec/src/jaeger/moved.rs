@@ -30,12 +30,22 @@ const PLACES: usize = 6;
 pub(super) struct Marks {
     indices: [Option<usize>; PLACES],
     is_any: bool,
+    /// How many tags were looked at.
+    seen: usize,
 }
 
 impl Marks {
-    /// Notes the tag, which will stand at `index`, if it is to be moved.
+    /// Notes which of the tags that came since the last time are to be moved.
     #[inline]
-    pub(super) fn note(&mut self, tag: &Attribute<'_>, index: usize) {
+    pub(super) fn note_further(&mut self, tags: &[Attribute<'_>]) {
+        for (index, tag) in tags.iter().enumerate().skip(self.seen) {
+            self.note(tag, index);
+        }
+        self.seen = tags.len();
+    }
+
+    #[inline]
+    fn note(&mut self, tag: &Attribute<'_>, index: usize) {
         let Value::String(text) = &tag.value else { return };
         let place = match &*tag.key {
             KIND if kind_of(text).is_some() => 0,

@@ -157,7 +157,7 @@ fn read_process(parts: &Parts<'_>) -> Result<Process, Malformed> {
         while let Some(tag) = part.tag()? {
             match tag {
                 SERVICE_NAME => service_name = text(&part.message()?, &mut fault),
-                TAGS => tags.extend(read_tag(part.message()?, &mut fault)?),
+                TAGS => read_tag(part.message()?, &mut fault, &mut tags)?,
                 _ => part.skip(tag)?,
             }
         }
@@ -180,9 +180,8 @@ fn read_span<'a>(
         let fault = &mut intake.fault;
         match tag {
             TAGS => {
-                if let Some(tag) = read_tag(message.message()?, fault)? {
-                    intake.push_tag(tag);
-                }
+                let (tags, fault) = intake.begin_tags();
+                read_tag(message.message()?, fault, tags)?;
             }
             TRACE_ID => raw_trace_id = Some(message.message()?),
             SPAN_ID => raw_span_id = Some(message.message()?),
@@ -218,6 +217,7 @@ fn read_span<'a>(
         intake.set_process(&process);
         *last_process = Some((processes, process));
     }
+    intake.end_tags();
     if !warnings.is_empty() {
         intake.push_warnings(warnings);
     }
@@ -318,7 +318,7 @@ fn read_log<'a>(mut message: Reader<'a>, intake: &mut Intake<'_, 'a>) -> Result<
     while let Some(tag) = message.tag()? {
         match tag {
             TIMESTAMP => time.read(message.message()?)?,
-            FIELDS => fields.extend(read_tag(message.message()?, fault)?),
+            FIELDS => read_tag(message.message()?, fault, fields)?,
             _ => message.skip(tag)?,
         }
     }
@@ -339,7 +339,6 @@ struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    #[inline]
     fn of_type(&self, value_type: i32) -> Value<'a> {
         match value_type {
             STRING => text_value(self.text),
@@ -365,16 +364,72 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Reads a `KeyValue`; `None` where there is no room for it.
+/// Reads a `KeyValue` and appends it.
 #[inline]
 fn read_tag<'a>(
+    message: Reader<'a>,
+    fault: &mut Fault,
+    tags: &mut Vec<Attribute<'a>>,
+) -> Result<(), Malformed> {
+    if !fault.has_room(message.offset()) {
+        return Ok(());
+    }
+    if !read_short(message.bytes(), tags) {
+        tags.push(read_any_tag(message, fault)?);
+    }
+    Ok(())
+}
+
+/// Reads the commonest `KeyValue`s in one step: a key and a text of under 128 bytes each, or a
+/// whole number, each written once and in order; and appends it. Returns false for every other.
+///
+/// The lengths are then ASCII, as the tags are: one check of key and text together for UTF-8 is
+/// enough, and takes half the time of two.
+#[inline]
+fn read_short<'a>(message: &'a [u8], tags: &mut Vec<Attribute<'a>>) -> bool {
+    const KEY: u8 = tags::key_value::KEY as u8;
+    const V_TYPE: u8 = tags::key_value::V_TYPE as u8;
+    const V_STR: u8 = tags::key_value::V_STR as u8;
+    const V_INT64: u8 = tags::key_value::V_INT64 as u8;
+    const OF_INT64: u8 = INT64 as u8;
+    let [KEY, key_len @ 0..0x80, rest @ ..] = message else { return false };
+    let Some((key, rest)) = rest.split_at_checked(usize::from(*key_len)) else { return false };
+    match rest {
+        [V_STR, text_len @ 0..0x80, text @ ..] if usize::from(*text_len) == text.len() => {
+            let Ok(message) = str::from_utf8(message) else { return false };
+            let ends = (message.get(2..2 + key.len()), message.get(4 + key.len()..));
+            let (Some(key), Some(text)) = ends else { return false };
+            let value = Value::String(Cow::Borrowed(text));
+            tags.push(Attribute { key: Cow::Borrowed(key), value });
+            true
+        }
+        [V_TYPE, OF_INT64, V_INT64, number @ ..] => {
+            let number = match *number {
+                [low @ 0..0x80] => u64::from(low),
+                [low @ 0x80..=0xff, high @ 0..0x80] => u64::from(low & 0x7f) | u64::from(high) << 7,
+                [low @ 0x80..=0xff, middle @ 0x80..=0xff, high @ 0..0x80] => {
+                    u64::from(low & 0x7f) | u64::from(middle & 0x7f) << 7 | u64::from(high) << 14
+                }
+                _ => return false,
+            };
+            let Ok(key) = str::from_utf8(key) else { return false };
+            tags.push(Attribute {
+                key: Cow::Borrowed(key),
+                value: Value::Int(number.cast_signed()),
+            });
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Reads a `KeyValue` whose fields come in any order.
+#[inline(never)]
+fn read_any_tag<'a>(
     mut message: Reader<'a>,
     fault: &mut Fault,
-) -> Result<Option<Attribute<'a>>, Malformed> {
+) -> Result<Attribute<'a>, Malformed> {
     use tags::key_value::*;
-    if !fault.has_room(message.offset()) {
-        return Ok(None);
-    }
     let (mut key, mut value_type, mut values) = ("", STRING, Values::default());
     while let Some(tag) = message.tag()? {
         match tag {
@@ -388,7 +443,7 @@ fn read_tag<'a>(
             _ => message.skip(tag)?,
         }
     }
-    Ok(Some(Attribute { key: Cow::Borrowed(key), value: values.of_type(value_type) }))
+    Ok(Attribute { key: Cow::Borrowed(key), value: values.of_type(value_type) })
 }
 
 /// Returns a text; one that is not UTF-8 is the span's fault.

@@ -80,7 +80,7 @@ fn read_process<'a>(reader: &mut impl Read<'a>) -> Result<Process, Malformed> {
     while let Some((id, type_)) = reader.field(&mut last_id)? {
         match (id, type_) {
             (1, Type::String) => service_name = read_text(reader, &mut fault)?,
-            (2, Type::List) => read_tags(reader, &mut fault, |tag| tags.push(tag))?,
+            (2, Type::List) => read_tags(reader, &mut fault, &mut tags)?,
             (_, type_) => reader.skip(type_)?,
         }
     }
@@ -197,7 +197,7 @@ fn read_logs<'a>(reader: &mut impl Read<'a>, intake: &mut Intake<'_, 'a>) -> Res
         while let Some((id, type_)) = reader.field(&mut last_id)? {
             match (id, type_) {
                 (1, Type::I64) => time_us = reader.i64()?,
-                (2, Type::List) => read_tags(reader, fault, |field| fields.push(field))?,
+                (2, Type::List) => read_tags(reader, fault, fields)?,
                 (_, type_) => reader.skip(type_)?,
             }
         }
@@ -210,25 +210,96 @@ fn read_span_tags<'a>(
     reader: &mut impl Read<'a>,
     intake: &mut Intake<'_, 'a>,
 ) -> Result<(), Malformed> {
-    for _ in 0..reader.list_of_structs()? {
-        if let Some(tag) = read_tag(reader, &mut intake.fault)? {
-            intake.push_tag(tag);
-        }
-    }
+    let (tags, fault) = intake.begin_tags();
+    read_tags(reader, fault, tags)?;
+    intake.end_tags();
     Ok(())
 }
 
-fn read_tags<'a>(
-    reader: &mut impl Read<'a>,
+fn read_tags<'a, R: Read<'a>>(
+    reader: &mut R,
     fault: &mut Fault,
-    mut push: impl FnMut(Attribute<'a>),
+    tags: &mut Vec<Attribute<'a>>,
 ) -> Result<(), Malformed> {
-    for _ in 0..reader.list_of_structs()? {
-        if let Some(tag) = read_tag(reader, fault)? {
-            push(tag);
+    let len = reader.list_of_structs()?;
+    // A reader that goes from hand to hand stays in registers; one that is lent does not.
+    let mut local = reader.clone();
+    for _ in 0..len {
+        if !fault.has_room(local.offset()) {
+            local = skip_tag(local)?;
+        } else if let Some(after) = read_usual_tag(local.clone(), tags)? {
+            local = after;
+        } else {
+            local = read_any_tag(local, fault, tags)?;
         }
     }
+    *reader = local;
     Ok(())
+}
+
+#[cold]
+fn skip_tag<'a, R: Read<'a>>(mut reader: R) -> Result<R, Malformed> {
+    reader.skip(Type::Struct)?;
+    Ok(reader)
+}
+
+/// Reads a tag as all clients write it, the key, the type and the value of that type, in order,
+/// and appends it. Appends nothing and returns `None` for every other.
+///
+/// Each type has a push of its own: a value that is made in one place and copied to another costs
+/// more than all the rest of its reading.
+#[inline(always)]
+fn read_usual_tag<'a, R: Read<'a>>(
+    mut reader: R,
+    tags: &mut Vec<Attribute<'a>>,
+) -> Result<Option<R>, Malformed> {
+    let mut last_id = 0;
+    if !reader.is_next(1, Type::String, &mut last_id) {
+        return Ok(None);
+    }
+    let before = reader.rest();
+    let key = reader.binary()?;
+    let key_begin = before.len() - reader.rest().len() - key.len();
+    if !reader.is_next(2, Type::I32, &mut last_id) {
+        return Ok(None);
+    }
+    match reader.i32()? {
+        STRING if reader.is_next(3, Type::String, &mut last_id) => {
+            let text = reader.binary()?;
+            let both = before.get(key_begin..before.len() - reader.rest().len());
+            if reader.is_end()
+                && let Some((key, text)) = two_texts(both.unwrap_or_default(), key, text)
+            {
+                let value = Value::String(Cow::Borrowed(text));
+                tags.push(Attribute { key: Cow::Borrowed(key), value });
+                return Ok(Some(reader));
+            }
+        }
+        LONG if reader.is_next(6, Type::I64, &mut last_id) => {
+            let number = reader.i64()?;
+            if reader.is_end()
+                && let Ok(key) = std::str::from_utf8(key)
+            {
+                let value = Value::Int(number);
+                tags.push(Attribute { key: Cow::Borrowed(key), value });
+                return Ok(Some(reader));
+            }
+        }
+        _ => {}
+    }
+    Ok(None)
+}
+
+/// Returns the two texts that begin and end these bytes; `None` for one that is not UTF-8.
+///
+/// What stands between them in a usual tag is ASCII, unless the second is over 127 bytes long: one
+/// check of all takes little more time than a check of one.
+#[inline(always)]
+fn two_texts<'a>(both: &'a [u8], first: &'a [u8], second: &'a [u8]) -> Option<(&'a str, &'a str)> {
+    match std::str::from_utf8(both) {
+        Ok(both) => Some((both.get(..first.len())?, both.get(both.len() - second.len()..)?)),
+        Err(_) => Some((std::str::from_utf8(first).ok()?, std::str::from_utf8(second).ok()?)),
+    }
 }
 
 /// A tag's values, of which its type says which is meant.
@@ -244,7 +315,6 @@ struct Values<'a> {
 impl<'a> Values<'a> {
     /// Returns the value of the type. Of a type that Jaeger does not have, or none, it is the first
     /// there is.
-    #[inline]
     fn of_type(&self, value_type: Option<i32>) -> Value<'a> {
         let value = match value_type {
             Some(STRING) => self.text.map(text_value),
@@ -262,21 +332,18 @@ fn is_some(value: &Value<'_>) -> bool {
     !matches!(value, Value::Empty)
 }
 
-/// Reads a tag; `None` where there is no room for it.
-#[inline]
-fn read_tag<'a>(
-    reader: &mut impl Read<'a>,
+/// Reads a tag whose fields come in any order, and appends it.
+#[inline(never)]
+fn read_any_tag<'a, R: Read<'a>>(
+    mut reader: R,
     fault: &mut Fault,
-) -> Result<Option<Attribute<'a>>, Malformed> {
-    if !fault.has_room(reader.offset()) {
-        reader.skip(Type::Struct)?;
-        return Ok(None);
-    }
+    tags: &mut Vec<Attribute<'a>>,
+) -> Result<R, Malformed> {
     let (mut key, mut value_type, mut values) = ("", None, Values::default());
     let mut last_id = 0;
     while let Some((id, type_)) = reader.field(&mut last_id)? {
         match (id, type_) {
-            (1, Type::String) => key = read_text(reader, fault)?,
+            (1, Type::String) => key = read_text(&mut reader, fault)?,
             (2, Type::I32) => value_type = Some(reader.i32()?),
             (3, Type::String) => values.text = Some(reader.binary()?),
             (4, Type::Double) => values.double = Some(reader.double()?),
@@ -286,5 +353,6 @@ fn read_tag<'a>(
             (_, type_) => reader.skip(type_)?,
         }
     }
-    Ok(Some(Attribute { key: Cow::Borrowed(key), value: values.of_type(value_type) }))
+    tags.push(Attribute { key: Cow::Borrowed(key), value: values.of_type(value_type) });
+    Ok(reader)
 }

@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes the next `N` bytes.
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(truncated(self.offset(), N, self.rest.len()));
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length of elements of at least `len_min` bytes each.
-    #[inline]
+    #[inline(always)]
     fn len(&mut self, len_min: usize) -> Result<usize, Malformed> {
         let announced = self.i32()?;
         let remaining = self.rest.len();
@@ -100,8 +100,14 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Read<'a> for Reader<'a> {
+    #[inline]
     fn offset(&self) -> usize {
         self.end - self.rest.len()
+    }
+
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     #[inline]
@@ -119,17 +125,17 @@ impl<'a> Read<'a> for Reader<'a> {
         self.array().map(i16::from_be_bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn i32(&mut self) -> Result<i32, Malformed> {
         self.array().map(i32::from_be_bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn i64(&mut self) -> Result<i64, Malformed> {
         self.array().map(i64::from_be_bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn double(&mut self) -> Result<f64, Malformed> {
         self.array().map(f64::from_be_bytes)
     }
@@ -138,7 +144,7 @@ impl<'a> Read<'a> for Reader<'a> {
         self.array()
     }
 
-    #[inline]
+    #[inline(always)]
     fn binary(&mut self) -> Result<&'a [u8], Malformed> {
         let len = self.len(1)?;
         let (taken, rest) = self.rest.split_at(len);
@@ -156,6 +162,26 @@ impl<'a> Read<'a> for Reader<'a> {
                 Ok(Some((self.i16()?, type_)))
             }
         }
+    }
+
+    #[inline(always)]
+    fn is_next(&mut self, id: i16, type_: Type, _: &mut i16) -> bool {
+        match self.rest {
+            [byte, high, low, rest @ ..]
+                if *byte == byte_of_type(type_) && [*high, *low] == id.to_be_bytes() =>
+            {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[inline(always)]
+    fn is_end(&mut self) -> bool {
+        let [0, rest @ ..] = self.rest else { return false };
+        self.rest = rest;
+        true
     }
 
     fn list(&mut self) -> Result<(Type, usize), Malformed> {

@@ -45,24 +45,36 @@ const fn len_min(type_: Type) -> usize {
     }
 }
 
+/// The highest bit of each byte, which says that another byte follows.
+const EACH_HIGH_BIT: u64 = 0x8080_8080_8080_8080;
+
+/// Joins the lower seven bits of eight bytes, the lowest byte first.
+const fn joined(word: u64) -> u64 {
+    let word = word & !EACH_HIGH_BIT;
+    let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
+    word & 0x0000_0000_0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4
+}
+
 /// Reads values one after the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     /// How long the whole input is: so what is read need not be counted.
     end: usize,
-    /// The boolean that the last field's head held, until it is asked for.
-    bool_in_head: Option<bool>,
+    /// The boolean that the last field's head held, as it stood there, until it is asked for; zero
+    /// is none. As wide as the rest: a copy of padding makes a copy of the reader a slow one.
+    bool_in_head: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
     pub(crate) fn new(input: &'a [u8]) -> Self {
-        Self { rest: input, end: input.len(), bool_in_head: None }
+        Self { rest: input, end: input.len(), bool_in_head: 0 }
     }
 
     /// Takes the next `N` bytes.
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(truncated(self.offset(), N, self.rest.len()));
@@ -72,7 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a number of one to ten bytes, the lowest first.
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, Malformed> {
         match self.rest {
             [byte @ 0..=0x7f, rest @ ..] => {
@@ -83,29 +95,53 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a number of over one byte. Ids have nine or ten: eight are looked at in one step.
     fn long_varint(&mut self) -> Result<u64, Malformed> {
-        let mut value = 0;
-        for (index, byte) in self.rest.iter().take(10).enumerate() {
-            // The tenth byte has room for the last bit alone.
-            if index == 9 && *byte > 1 {
-                break;
+        let Some((first, behind)) = self.rest.split_first_chunk::<8>() else {
+            return self.varint_at_end();
+        };
+        let word = u64::from_le_bytes(*first);
+        let ends = !word & EACH_HIGH_BIT;
+        if ends != 0 {
+            let bits = ends.trailing_zeros() + 1;
+            self.rest = self.rest.get(bits as usize / 8..).unwrap_or_default();
+            return Ok(joined(word & (u64::MAX >> (u64::BITS - bits))));
+        }
+        match *behind {
+            [ninth @ 0..0x80, ref rest @ ..] => {
+                self.rest = rest;
+                Ok(joined(word) | u64::from(ninth) << 56)
             }
+            // The tenth byte has room for the last bit alone.
+            [ninth, tenth @ 0..=1, ref rest @ ..] => {
+                self.rest = rest;
+                Ok(joined(word) | u64::from(ninth & 0x7f) << 56 | u64::from(tenth) << 63)
+            }
+            [_, _, ..] => Err(Malformed::at(self.offset(), "a number has over 64 bits")),
+            _ => Err(self.endless()),
+        }
+    }
+
+    /// Reads a number of which under eight bytes can be left.
+    fn varint_at_end(&mut self) -> Result<u64, Malformed> {
+        let mut value = 0;
+        for (index, byte) in self.rest.iter().enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
-                self.rest = &self.rest[index + 1..];
+                self.rest = self.rest.get(index + 1..).unwrap_or_default();
                 return Ok(value);
             }
         }
-        let message = if self.rest.len() < 10 {
-            "truncated: a number does not end"
-        } else {
-            "a number has over 64 bits"
-        };
-        Err(Malformed::at(self.offset(), message))
+        Err(self.endless())
+    }
+
+    #[cold]
+    fn endless(&self) -> Malformed {
+        Malformed::at(self.offset(), "truncated: a number does not end")
     }
 
     /// Reads a number that has 32 bits at most.
-    #[inline]
+    #[inline(always)]
     fn varint_32(&mut self) -> Result<u32, Malformed> {
         let offset = self.offset();
         u32::try_from(self.varint()?)
@@ -113,7 +149,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks a length of elements of at least `len_min` bytes each, which was read at `offset`.
-    #[inline]
+    #[inline(always)]
     fn checked_len(&self, len: u32, len_min: usize, offset: usize) -> Result<usize, Malformed> {
         let remaining = self.rest.len();
         match usize::try_from(len) {
@@ -134,16 +170,22 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Read<'a> for Reader<'a> {
+    #[inline]
     fn offset(&self) -> usize {
         self.end - self.rest.len()
     }
 
     #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    #[inline]
     fn bool(&mut self) -> Result<bool, Malformed> {
-        match self.bool_in_head.take() {
-            Some(value) => Ok(value),
+        match std::mem::take(&mut self.bool_in_head) {
             // An element of a list. Some writers have zero for false.
-            None => Ok(self.byte()? == TRUE),
+            0 => Ok(self.byte()? == TRUE),
+            nibble => Ok(nibble == usize::from(TRUE)),
         }
     }
 
@@ -158,20 +200,20 @@ impl<'a> Read<'a> for Reader<'a> {
             .map_err(|_| Malformed::at(offset, "a number of 16 bits has more"))
     }
 
-    #[inline]
+    #[inline(always)]
     fn i32(&mut self) -> Result<i32, Malformed> {
         let raw = self.varint_32()?;
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
 
-    #[inline]
+    #[inline(always)]
     fn i64(&mut self) -> Result<i64, Malformed> {
         let raw = self.varint()?;
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
 
     /// The only number whose lowest byte is first: so the first implementation wrote it.
-    #[inline]
+    #[inline(always)]
     fn double(&mut self) -> Result<f64, Malformed> {
         self.array().map(f64::from_le_bytes)
     }
@@ -180,7 +222,7 @@ impl<'a> Read<'a> for Reader<'a> {
         self.array()
     }
 
-    #[inline]
+    #[inline(always)]
     fn binary(&mut self) -> Result<&'a [u8], Malformed> {
         let offset = self.offset();
         let announced = self.varint_32()?;
@@ -200,13 +242,35 @@ impl<'a> Read<'a> for Reader<'a> {
         let nibble = head & 15;
         let type_ = type_of_nibble(nibble).ok_or_else(|| no_type(nibble, offset))?;
         if type_ == Type::Bool {
-            self.bool_in_head = Some(nibble == TRUE);
+            self.bool_in_head = nibble.into();
         }
         *last_id = match head >> 4 {
             0 => self.i16()?,
             step => last_id.wrapping_add(step.into()),
         };
         Ok(Some((*last_id, type_)))
+    }
+
+    #[inline(always)]
+    fn is_next(&mut self, id: i16, type_: Type, last_id: &mut i16) -> bool {
+        let [head, rest @ ..] = self.rest else { return false };
+        let (step, nibble) = (i16::from(head >> 4), head & 15);
+        if step == 0 || step != id.wrapping_sub(*last_id) || type_of_nibble(nibble) != Some(type_) {
+            return false;
+        }
+        if type_ == Type::Bool {
+            self.bool_in_head = nibble.into();
+        }
+        *last_id = id;
+        self.rest = rest;
+        true
+    }
+
+    #[inline(always)]
+    fn is_end(&mut self) -> bool {
+        let [0, rest @ ..] = self.rest else { return false };
+        self.rest = rest;
+        true
     }
 
     fn list(&mut self) -> Result<(Type, usize), Malformed> {
@@ -420,6 +484,26 @@ mod tests {
         assert_eq!(refused(Type::I16, &[0x80, 0x80, 0x04]), "a number of 16 bits has more");
         assert_eq!(refused(Type::I64, &[0x80; 11]), "a number has over 64 bits");
         assert_eq!(refused(Type::I64, &[0x80; 3]), "truncated: a number does not end");
+    }
+
+    #[test]
+    fn a_number_of_any_length_is_read_wherever_it_stands() {
+        for bits in 0..=64 {
+            let number = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
+            let mut out = Vec::new();
+            Writer::new(&mut out).varint(number);
+            for behind in 0..12 {
+                let followed = [&*out, &vec![0xff; behind]].concat();
+                let mut reader = Reader::new(&followed);
+                assert_eq!(reader.varint(), Ok(number), "{bits} bits, {behind} bytes behind");
+                assert_eq!(reader.offset(), out.len());
+            }
+            for len in 0..out.len() {
+                assert!(Reader::new(&out[..len]).varint().is_err(), "{bits} bits cut to {len}");
+            }
+        }
+        let too_much = [&[0xff; 9][..], &[2, 0, 0]].concat();
+        assert!(Reader::new(&too_much).varint().is_err());
     }
 
     #[test]

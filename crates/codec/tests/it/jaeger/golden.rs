@@ -202,7 +202,9 @@ fn stored(json: &Json) -> Tree {
     let tags = |it: &Json, member: &str| Tree::structs(list(it, member).iter().map(tag).collect());
     let halves = |it: &Json| {
         let bytes = base64(&it["TraceID"]);
-        let half = |range: std::ops::Range<usize>| Tree::I64(i64::from_be_bytes(bytes[range].try_into().unwrap()));
+        let half = |range: std::ops::Range<usize>| {
+            Tree::I64(i64::from_be_bytes(bytes[range].try_into().unwrap()))
+        };
         (half(8..16), half(0..8))
     };
     let number = |it: &Json, member: &str| Tree::I64(it[member].as_i64().unwrap());
