@@ -17,10 +17,10 @@ pub(super) enum Tree {
     I64(i64),
     Double(u64),
     Bytes(Vec<u8>),
-    Struct(Vec<(i16, Tree)>),
-    List(Box<Tree>, Vec<Tree>),
-    Set(Box<Tree>, Vec<Tree>),
-    Map(Box<(Tree, Tree)>, Vec<(Tree, Tree)>),
+    Struct(Vec<(i16, Self)>),
+    List(Box<Self>, Vec<Self>),
+    Set(Box<Self>, Vec<Self>),
+    Map(Box<(Self, Self)>, Vec<(Self, Self)>),
     Uuid([u8; 16]),
 }
 
@@ -29,7 +29,7 @@ impl Tree {
         Self::Bytes(text.as_bytes().to_vec())
     }
 
-    pub(super) fn structs(elements: Vec<Tree>) -> Self {
+    pub(super) fn structs(elements: Vec<Self>) -> Self {
         Self::List(Box::new(Self::Struct(vec![])), elements)
     }
 
@@ -117,7 +117,7 @@ impl Tree {
     pub(super) fn field<'t, T>(
         &'t self,
         id: i16,
-        pick: impl Fn(&'t Tree) -> Option<T>,
+        pick: impl Fn(&'t Self) -> Option<T>,
     ) -> Option<T> {
         let Self::Struct(fields) = self else { return None };
         fields.iter().filter(|(field, _)| *field == id).find_map(|(_, value)| pick(value))
@@ -132,7 +132,7 @@ impl Tree {
                 ids.windows(2).any(|two| two[0] == two[1])
                     || fields.iter().any(|(_, value)| value.repeats_a_field())
             }
-            Self::List(_, elements) => elements.iter().any(Tree::repeats_a_field),
+            Self::List(_, elements) => elements.iter().any(Self::repeats_a_field),
             _ => false,
         }
     }
