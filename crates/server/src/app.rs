@@ -65,7 +65,7 @@ pub(crate) struct App {
     pub(crate) started_ns: u64,
     /// The doors that are open, the main one first.
     pub(crate) doors: Vec<OpenDoor>,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) registry: Registry,
     pub(crate) budget: Budget,
     /// Whether an answer ever named more services than Zipkin caches names for.
@@ -103,7 +103,7 @@ impl App {
     ) -> anyhow::Result<Arc<Self>> {
         let budget = Budget::of(config.memory_bytes);
         let store = Arc::new(opening::start_store(&config, &budget, Arc::clone(&clock))?);
-        let metrics = Metrics::default();
+        let metrics = Arc::new(Metrics::default());
         let mut registry = Registry::with_prefix("spandrel");
         metrics.register(&mut registry);
         let accounts = AccountsCollector(budget.accounts().map(Arc::clone).into());

@@ -52,11 +52,11 @@ struct AccountLabels {
     account: &'static str,
 }
 
-/// The server's own counters. A clone counts on the same ones.
+/// The server's own counters.
 ///
 /// Spans received are always spans stored, rejected and dropped together, once no request is
 /// under way.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Metrics {
     /// Requests with spans that came.
     pub(crate) received_requests: Family<IntakeLabels, Counter>,

@@ -105,7 +105,7 @@ impl Running {
         for (kind, door) in bound.doors {
             let behind = Behind {
                 router: router(&app, (kind.routes)(), door.address),
-                metrics: app.metrics.clone(),
+                metrics: Arc::clone(&app.metrics),
                 limits: DoorLimits::USUAL,
             };
             served.spawn(door.serve(behind, closing.clone()));
@@ -125,11 +125,13 @@ impl Running {
     }
 
     /// Lets nobody in any more, answers those inside, and closes the store.
-    pub(crate) async fn close(self) -> anyhow::Result<()> {
+    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
         self.app.is_closing.store(true, Ordering::Relaxed);
         // The receivers are gone only if the doors' tasks died, and then there is nothing to close.
         let _ = self.close_doors.send(true);
-        self.served.join_all().await;
+        while let Some(ended) = self.served.join_next().await {
+            ended.context("a door's task panicked")?;
+        }
         let store = Arc::clone(&self.app.store);
         if let Recovery::Replaying(_) = store.recovery() {
             // Nothing was taken yet, and closing would wait for the end of the replay: the

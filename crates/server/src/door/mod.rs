@@ -57,7 +57,7 @@ pub(crate) struct Door {
 #[derive(Clone)]
 pub(crate) struct Behind {
     pub(crate) router: Router,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: DoorLimits,
 }
 

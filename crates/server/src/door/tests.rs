@@ -1,6 +1,7 @@
 //! A door with short limits, on loopback: who does nothing is closed, and others are served.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -31,7 +32,7 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\
 /// A door that is open for one test.
 struct Open {
     address: SocketAddr,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     close: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
 }
@@ -39,13 +40,13 @@ struct Open {
 impl Open {
     async fn with(limits: DoorLimits) -> Self {
         let door = Door::bind("test", SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let (address, metrics) = (door.address, Metrics::default());
+        let (address, metrics) = (door.address, Arc::new(Metrics::default()));
         let large = vec![b'x'; 64 << 20];
         let router = Router::new()
             .route("/", get(async || "hello"))
             .route("/echo", post(async |body: String| body))
             .route("/large", get(async move || large.clone()));
-        let behind = Behind { router, metrics: metrics.clone(), limits };
+        let behind = Behind { router, metrics: Arc::clone(&metrics), limits };
         let (close, closing) = watch::channel(false);
         let served = tokio::spawn(door.serve(behind, closing));
         Self { address, metrics, close, served }

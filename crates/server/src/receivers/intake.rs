@@ -76,7 +76,7 @@ pub(super) async fn take_in<F: Framing>(
         door: visit.map_or("unknown", |visit| visit.door),
         format: format.as_ref().map_or("unknown", |format| format.name()),
     };
-    let mut tally = Tally::begin(&app.metrics, labels);
+    let mut tally = Tally::begin(Arc::clone(&app.metrics), labels);
     let received = match format {
         Ok(format) => receive::<F>(app, format, request, &mut tally).await,
         Err(refusal) => Err(refusal),

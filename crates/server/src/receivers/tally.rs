@@ -1,6 +1,7 @@
 //! The account of one request's spans: what came is stored, rejected or dropped, and nothing else.
 
 use std::mem;
+use std::sync::Arc;
 
 use crate::metrics::{IntakeLabels, LostLabels, Metrics};
 use crate::receivers::span_limits::Cuts;
@@ -12,7 +13,7 @@ use crate::refusal::Refusal;
 /// between, count as dropped.
 #[derive(Debug)]
 pub(super) struct Tally {
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     labels: IntakeLabels,
     open_spans: u64,
     is_settled: bool,
@@ -20,9 +21,9 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Starts with a request that came.
-    pub(super) fn begin(metrics: &Metrics, labels: IntakeLabels) -> Self {
+    pub(super) fn begin(metrics: Arc<Metrics>, labels: IntakeLabels) -> Self {
         metrics.received_requests.get_or_create(&labels).inc();
-        Self { metrics: metrics.clone(), labels, open_spans: 0, is_settled: false }
+        Self { metrics, labels, open_spans: 0, is_settled: false }
     }
 
     pub(super) fn body_read(&self, len: usize) {
