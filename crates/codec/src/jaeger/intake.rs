@@ -211,6 +211,7 @@ impl<'s, 'a> Intake<'s, 'a> {
             trace_id,
             span_id,
             trace_state: Cow::Borrowed(""),
+            trace_flags: 0,
             attributes: Vec::new(),
             dropped_attributes: 0,
         });

@@ -292,6 +292,7 @@ fn relatives(told: &Told) -> (Option<SpanId>, Vec<Link<'static>>, u32) {
         trace_id: TraceId::new(trace_id).unwrap(),
         span_id: SpanId::new(span_id).unwrap(),
         trace_state: "".into(),
+        trace_flags: 0,
         attributes: vec![],
         dropped_attributes: 0,
     };

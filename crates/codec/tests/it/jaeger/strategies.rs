@@ -297,6 +297,7 @@ fn link() -> impl Strategy<Value = Link<'static>> {
         trace_id,
         span_id,
         trace_state: "".into(),
+        trace_flags: 0,
         attributes: vec![],
         dropped_attributes: 0,
     })
