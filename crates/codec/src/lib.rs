@@ -4,6 +4,7 @@
 //! a buffer. This crate opens no socket, reads no clock and knows no async runtime.
 
 mod error;
+pub mod jaeger;
 mod json;
 mod json_writer;
 pub mod otlp;

@@ -3,7 +3,9 @@
 //! Every length is checked against the bytes that remain, and nothing here allocates while
 //! reading. Groups, which no schema of ours has, are skipped to a limited depth.
 
+#[cfg(test)]
 use crate::DecodeError;
+pub(crate) use crate::error::Malformed;
 
 /// How many groups may stand in one another where they are skipped.
 const GROUP_DEPTH_MAX: usize = 64;
@@ -34,24 +36,6 @@ pub(crate) const fn fixed32_field(number: u32) -> u32 {
 /// The tag of a field that is text, bytes or a message.
 pub(crate) const fn bytes_field(number: u32) -> u32 {
     number << 3 | BYTES
-}
-
-/// Where bytes stop being protobuf. Boxed, because it comes back from every call of the hottest
-/// loops: an error of a register's size made them four times as fast.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(Box<DecodeError>);
-
-impl Malformed {
-    #[cold]
-    fn at(offset: usize, message: impl Into<String>) -> Self {
-        Self(Box::new(DecodeError::at(offset, message)))
-    }
-}
-
-impl From<Malformed> for DecodeError {
-    fn from(malformed: Malformed) -> Self {
-        *malformed.0
-    }
 }
 
 /// Reads the fields of one message one after the other.

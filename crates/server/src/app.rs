@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::admission::Inflaters;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
+use crate::doors::OpenDoor;
 use crate::metrics::{AccountsCollector, Metrics, StoreCollector};
 use crate::opening;
 use crate::refusal::Refusal;
@@ -62,9 +63,9 @@ pub(crate) struct App {
     pub(crate) config: ServeConfig,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started_ns: u64,
-    /// Where the main door got bound.
-    pub(crate) main_door: SocketAddr,
-    pub(crate) metrics: Metrics,
+    /// The doors that are open, the main one first.
+    pub(crate) doors: Vec<OpenDoor>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) registry: Registry,
     pub(crate) budget: Budget,
     /// Whether an answer ever named more services than Zipkin caches names for.
@@ -97,12 +98,12 @@ impl App {
     /// the data folder and reading its manifest take; the log is replayed afterwards.
     pub(crate) fn open(
         config: ServeConfig,
-        main_door: SocketAddr,
+        doors: Vec<OpenDoor>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Arc<Self>> {
         let budget = Budget::of(config.memory_bytes);
         let store = Arc::new(opening::start_store(&config, &budget, Arc::clone(&clock))?);
-        let metrics = Metrics::default();
+        let metrics = Arc::new(Metrics::default());
         let mut registry = Registry::with_prefix("spandrel");
         metrics.register(&mut registry);
         let accounts = AccountsCollector(budget.accounts().map(Arc::clone).into());
@@ -113,7 +114,7 @@ impl App {
             started_ns: clock.now_ns(),
             config,
             clock,
-            main_door,
+            doors,
             metrics,
             registry,
             budget,
@@ -124,6 +125,11 @@ impl App {
             long_works: Arc::new(Semaphore::new(LONG_WORKS_MAX)),
             inflaters: Inflaters::default(),
         }))
+    }
+
+    /// Where the main door got bound.
+    pub(crate) fn main_door(&self) -> SocketAddr {
+        self.doors.first().expect("the server does not start without its main door").address
     }
 
     /// Whether spans and changes are taken.

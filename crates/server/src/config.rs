@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fs;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -12,9 +12,10 @@ use clap::Args;
 use serde::Deserialize;
 use spandrel_storage::{Durability, Retention, StoreLen};
 
+use crate::doors::{DOORS, DoorKind, MAIN};
 use crate::quantity::{parse_age_ns, parse_size};
+use crate::receivers::CorsOrigins;
 
-const LISTEN_DEFAULT: &str = "127.0.0.1:9411";
 const MEMORY_DEFAULT_BYTES: u64 = 1 << 30;
 /// Below this the server can't hold one request of the largest size and its spans.
 const MEMORY_MIN_BYTES: u64 = 64 << 20;
@@ -22,9 +23,18 @@ const MEMORY_MIN_BYTES: u64 = 64 << 20;
 /// The flags of `spandrel serve`.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ServeFlags {
-    /// The main door: Zipkin's API and Spandrel's own [default: 127.0.0.1:9411; port 0 takes a free one]
+    /// The main door: pages, Zipkin's API, OTLP/HTTP and Spandrel's own API [default: 127.0.0.1:9411; port 0 takes a free one]
     #[arg(long, env = "SPANDREL_LISTEN", value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
+    /// The door for OTLP over gRPC, or `off` [default: 127.0.0.1:4317]
+    #[arg(long, env = "SPANDREL_OTLP_GRPC", value_name = "HOST:PORT")]
+    pub(crate) otlp_grpc: Option<String>,
+    /// The door for OTLP over HTTP, or `off`; the main door takes it too [default: 127.0.0.1:4318]
+    #[arg(long, env = "SPANDREL_OTLP_HTTP", value_name = "HOST:PORT")]
+    pub(crate) otlp_http: Option<String>,
+    /// Web sites whose pages may send spans, as in https://shop.example, several behind commas, or `*` for all [default: none]
+    #[arg(long, env = "SPANDREL_CORS_ORIGIN", value_name = "ORIGIN")]
+    pub(crate) cors_origin: Option<String>,
     /// Where spans are kept [default: `spandrel` in the user's data folder]
     #[arg(long, env = "SPANDREL_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -59,6 +69,9 @@ pub(crate) struct ServeFlags {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct ConfigFile {
     listen: Option<String>,
+    otlp_grpc: Option<String>,
+    otlp_http: Option<String>,
+    cors_origin: Option<String>,
     data_dir: Option<PathBuf>,
     memory: Option<String>,
     durability: Option<String>,
@@ -68,11 +81,24 @@ struct ConfigFile {
     self_trace: Option<bool>,
 }
 
+/// Where a door binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DoorSetting {
+    /// Nowhere.
+    Off,
+    /// Where it usually is; nobody asked for it.
+    Usual(SocketAddr),
+    /// Where somebody asked for it.
+    Asked(SocketAddr),
+}
+
 /// The settings that the server runs with.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ServeConfig {
-    /// Where the main door binds.
-    pub(crate) listen: SocketAddr,
+    /// Where the doors bind, in the order of [`DOORS`].
+    pub(crate) doors: [DoorSetting; DOORS.len()],
+    /// Which other sites' pages may send spans.
+    pub(crate) cors_origins: CorsOrigins,
     /// Where spans are kept, absolute.
     pub(crate) data_dir: PathBuf,
     /// The memory budget in bytes.
@@ -92,7 +118,12 @@ impl ServeConfig {
             Some(path) => read_file(path)?,
             None => ConfigFile::default(),
         };
-        let listen = flags.listen.or(file.listen);
+        let asked = [
+            flags.listen.or(file.listen),
+            flags.otlp_grpc.or(file.otlp_grpc),
+            flags.otlp_http.or(file.otlp_http),
+        ];
+        let cors_origins = flags.cors_origin.or(file.cors_origin);
         let memory = flags.memory.or(file.memory);
         let durability = flags.durability.or(file.durability);
         let retention = parse_retention(
@@ -102,7 +133,8 @@ impl ServeConfig {
         )?;
         let data_dir = data_dir(flags.data_dir.or(file.data_dir))?;
         Ok(Self {
-            listen: parse_listen(listen.as_deref().unwrap_or(LISTEN_DEFAULT))?,
+            doors: settle_doors(asked)?,
+            cors_origins: CorsOrigins::parse(cors_origins.as_deref().unwrap_or_default())?,
             data_dir,
             memory_bytes: memory.as_deref().map_or(Ok(MEMORY_DEFAULT_BYTES), parse_memory)?,
             durability: durability.as_deref().map_or(Ok(Durability::Fsync), parse_durability)?,
@@ -114,8 +146,11 @@ impl ServeConfig {
     /// The settings of a server that lives as long as somebody looks: a free port on loopback,
     /// a folder that is removed afterwards.
     pub(crate) fn temporary(folder: &Path) -> Self {
+        let mut doors = [DoorSetting::Off; DOORS.len()];
+        doors[0] = DoorSetting::Asked(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         Self {
-            listen: SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0)),
+            doors,
+            cors_origins: CorsOrigins::default(),
             data_dir: folder.to_owned(),
             memory_bytes: MEMORY_DEFAULT_BYTES,
             durability: Durability::Fsync,
@@ -142,16 +177,34 @@ fn read_file(path: &Path) -> anyhow::Result<ConfigFile> {
         .with_context(|| format!("the configuration file {} is wrong", path.display()))
 }
 
-fn parse_listen(text: &str) -> anyhow::Result<SocketAddr> {
+fn settle_doors(
+    asked: [Option<String>; DOORS.len()],
+) -> anyhow::Result<[DoorSetting; DOORS.len()]> {
+    let mut settings = [DoorSetting::Off; DOORS.len()];
+    for ((setting, kind), asked) in settings.iter_mut().zip(DOORS).zip(asked) {
+        *setting = match asked.as_deref() {
+            None => DoorSetting::Usual(parse_address(kind, kind.usual_address)?),
+            Some("off") if kind.name == MAIN.name => {
+                bail!("listen `off`: the main door can't be off")
+            }
+            Some("off") => DoorSetting::Off,
+            Some(text) => DoorSetting::Asked(parse_address(kind, text)?),
+        };
+    }
+    Ok(settings)
+}
+
+fn parse_address(kind: &DoorKind, text: &str) -> anyhow::Result<SocketAddr> {
+    let DoorKind { setting, usual_address, .. } = kind;
     if text.starts_with(':') {
         bail!(
-            "listen `{text}` names no host: say 127.0.0.1{text} for this machine only, or 0.0.0.0{text} for all"
+            "{setting} `{text}` names no host: say 127.0.0.1{text} for this machine only, or 0.0.0.0{text} for all"
         );
     }
     let mut addresses = text
         .to_socket_addrs()
-        .with_context(|| format!("listen `{text}` is not HOST:PORT, as in {LISTEN_DEFAULT}"))?;
-    addresses.next().with_context(|| format!("listen `{text}` names a host without an address"))
+        .with_context(|| format!("{setting} `{text}` is not HOST:PORT, as in {usual_address}"))?;
+    addresses.next().with_context(|| format!("{setting} `{text}` names a host without an address"))
 }
 
 fn parse_memory(text: &str) -> anyhow::Result<u64> {
@@ -288,12 +341,35 @@ mod tests {
         let mut flags = ServeFlags { config: Some(path.clone()), ..ServeFlags::default() };
         flags.listen = Some("127.0.0.1:2".to_owned());
         let config = ServeConfig::load(flags.clone()).unwrap();
-        assert_eq!((config.listen.port(), config.memory_bytes), (2, 128 << 20));
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let doors = [(true, 2), (false, 4317), (false, 4318)].map(|(is_asked, port)| {
+            if is_asked {
+                DoorSetting::Asked(address(port))
+            } else {
+                DoorSetting::Usual(address(port))
+            }
+        });
+        assert_eq!((config.doors, config.memory_bytes), (doors, 128 << 20));
         assert_eq!(config.data_dir, Path::new("/d"));
 
         fs::write(&path, "lissten = '127.0.0.1:1'\n").unwrap();
         let error = format!("{:#}", ServeConfig::load(flags).unwrap_err());
         assert!(error.contains("lissten") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn a_door_is_off_or_somewhere_and_the_main_one_is_somewhere() {
+        let settle =
+            |asked: [Option<&str>; 3]| settle_doors(asked.map(|text| text.map(Into::into)));
+        let settled = settle([None, Some("off"), Some("127.0.0.1:0")]).unwrap();
+        assert!(matches!(settled[0], DoorSetting::Usual(address) if address.port() == 9411));
+        assert_eq!(settled[1], DoorSetting::Off);
+        assert!(matches!(settled[2], DoorSetting::Asked(address) if address.port() == 0));
+        assert!(settle([Some("off"), None, None]).is_err());
+        for text in [":4317", "4317", "on", ""] {
+            let error = settle([None, Some(text), None]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("otlp-grpc `{text}`")), "{error}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod demo;
 mod door;
+mod doors;
 mod export;
 mod guard;
 mod metrics;

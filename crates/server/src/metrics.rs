@@ -13,12 +13,33 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use spandrel_storage::{Account, StoreStats};
 
-use crate::refusal::Refusal;
-
-/// Which requests a counter counts.
+/// A door.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct FormatLabels {
+pub(crate) struct DoorLabels {
+    pub(crate) door: &'static str,
+}
+
+/// What came through a door, by its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct IntakeLabels {
+    pub(crate) door: &'static str,
+    /// `unknown` while the request has not said it.
     pub(crate) format: &'static str,
+}
+
+/// What went wrong at a door.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct DoorReasonLabels {
+    pub(crate) door: &'static str,
+    pub(crate) reason: &'static str,
+}
+
+/// What became of spans that are not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct LostLabels {
+    pub(crate) door: &'static str,
+    pub(crate) format: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -32,64 +53,69 @@ struct AccountLabels {
 }
 
 /// The server's own counters.
+///
+/// Spans received are always spans stored, rejected and dropped together, once no request is
+/// under way.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    /// Ingest requests whose body was read whole.
-    pub(crate) requests: Family<FormatLabels, Counter>,
-    /// Bytes of those bodies, as they came.
-    pub(crate) received_bytes: Family<FormatLabels, Counter>,
-    /// Spans that were decoded.
-    pub(crate) decoded_spans: Family<FormatLabels, Counter>,
+    /// Requests with spans that came.
+    pub(crate) received_requests: Family<IntakeLabels, Counter>,
+    /// Those of them that were answered with success.
+    pub(crate) stored_requests: Family<IntakeLabels, Counter>,
+    /// Those of them that were refused as a whole.
+    pub(crate) refused_requests: Family<LostLabels, Counter>,
+    /// Bytes of bodies that were read whole, as they came.
+    pub(crate) received_bytes: Family<IntakeLabels, Counter>,
+    /// Spans that were found in requests.
+    pub(crate) received_spans: Family<IntakeLabels, Counter>,
     /// Spans that were acknowledged: they are kept.
-    pub(crate) stored_spans: Family<FormatLabels, Counter>,
-    /// Spans that were decoded and then refused, by reason.
-    pub(crate) refused_spans: Family<ReasonLabels, Counter>,
-    /// Ingest requests that were refused, by reason.
-    pub(crate) refused_requests: Family<ReasonLabels, Counter>,
+    pub(crate) stored_spans: Family<IntakeLabels, Counter>,
+    /// Spans that are not kept and never will be, however often they are sent.
+    pub(crate) rejected_spans: Family<LostLabels, Counter>,
+    /// Spans that the server could not keep at that moment; their sender was told.
+    pub(crate) dropped_spans: Family<LostLabels, Counter>,
+    /// Parts of spans that were cut or left out for being too long.
+    pub(crate) cut_parts: Family<LostLabels, Counter>,
     /// Connections taken.
-    pub(crate) connections: Counter,
-    /// Connections closed at once because there were too many.
-    pub(crate) refused_connections: Counter,
+    pub(crate) connections: Family<DoorLabels, Counter>,
+    /// Connections that the server closed.
+    pub(crate) closed_connections: Family<DoorReasonLabels, Counter>,
     /// Questions refused because too many were being answered.
     pub(crate) refused_queries: Counter,
 }
 
 impl Metrics {
-    pub(crate) fn count_refusal(&self, refusal: &Refusal, spans: u64) {
-        let labels = ReasonLabels { reason: refusal.reason };
-        self.refused_requests.get_or_create(&labels).inc();
-        if spans > 0 {
-            self.refused_spans.get_or_create(&labels).inc_by(spans);
-        }
+    pub(crate) fn count_closed_connection(&self, door: &'static str, reason: &'static str) {
+        self.closed_connections.get_or_create(&DoorReasonLabels { door, reason }).inc();
     }
 
     /// Registers every counter under its name.
     pub(crate) fn register(&self, registry: &mut Registry) {
-        let families = [
-            ("ingest_requests", "Ingest requests read whole", &self.requests),
-            ("decoded_spans", "Spans decoded", &self.decoded_spans),
+        let of_intake = [
+            ("received_requests", "Requests with spans that came", &self.received_requests),
+            ("stored_requests", "Requests answered with success", &self.stored_requests),
+            ("received_spans", "Spans found in requests", &self.received_spans),
             ("stored_spans", "Spans acknowledged and kept", &self.stored_spans),
         ];
-        for (name, help, family) in families {
+        for (name, help, family) in of_intake {
             registry.register(name, help, family.clone());
         }
         let bytes = self.received_bytes.clone();
-        registry.register_with_unit("ingest", "Bytes of ingest requests", Unit::Bytes, bytes);
-        let refusals = [
-            ("refused_spans", "Spans decoded, then refused", &self.refused_spans),
-            ("refused_requests", "Ingest requests refused", &self.refused_requests),
+        registry.register_with_unit("received", "Bytes of requests", Unit::Bytes, bytes);
+        let lost = [
+            ("refused_requests", "Requests refused as a whole", &self.refused_requests),
+            ("rejected_spans", "Spans that are never taken as they are", &self.rejected_spans),
+            ("dropped_spans", "Spans refused for want of room or disk", &self.dropped_spans),
+            ("cut_parts", "Parts of spans cut or left out as too long", &self.cut_parts),
         ];
-        for (name, help, family) in refusals {
+        for (name, help, family) in lost {
             registry.register(name, help, family.clone());
         }
-        let counters = [
-            ("connections", "Connections taken", &self.connections),
-            ("refused_connections", "Connections over the cap", &self.refused_connections),
-            ("refused_queries", "Questions over the cap", &self.refused_queries),
-        ];
-        for (name, help, counter) in counters {
-            registry.register(name, help, counter.clone());
-        }
+        registry.register("connections", "Connections taken", self.connections.clone());
+        let closed = self.closed_connections.clone();
+        registry.register("closed_connections", "Connections closed by the server", closed);
+        let refused = self.refused_queries.clone();
+        registry.register("refused_queries", "Questions over the cap", refused);
     }
 }
 

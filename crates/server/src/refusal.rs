@@ -4,13 +4,14 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use spandrel_codec::DecodeError;
 use spandrel_query::ZipkinQueryError;
 use spandrel_storage::{AppendError, ChangeFailed, OverBudget, ReadError};
 
+use crate::admission::ContentEncoding;
 use crate::api::mark_partial;
 
 /// How long a client is asked to wait before it tries again.
@@ -62,14 +63,29 @@ impl Refusal {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
+    /// Whether the same request may succeed later: OTLP's list of such statuses.
+    pub(crate) fn is_retryable(&self) -> bool {
+        matches!(self.status.as_u16(), 429 | 502 | 503 | 504)
+    }
+
+    /// How many seconds to wait before another try, where there may be one.
+    pub(crate) fn retry_after_s(&self) -> Option<u16> {
+        self.is_retryable().then_some(RETRY_AFTER_S)
+    }
+
     /// Says what of the store could not be looked at.
     pub(crate) fn with_partial(self, partial: Option<String>) -> Self {
         Self { partial, ..self }
     }
 
-    fn with_headers(&self, mut response: Response) -> Response {
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+    /// Adds the headers that an answer of this refusal has, whatever its body is.
+    pub(crate) fn with_headers(&self, mut response: Response) -> Response {
+        if let Some(retry_after_s) = self.retry_after_s() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
+        }
+        if self.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            let encodings = HeaderValue::from_static(ContentEncoding::LIST);
+            response.headers_mut().insert(ACCEPT_ENCODING, encodings);
         }
         mark_partial(&mut response, self.partial.as_deref());
         response

@@ -1,4 +1,4 @@
-//! `spandrel serve`: binds the door, starts the store, and closes both in the right order.
+//! `spandrel serve`: binds the doors, starts the store, and closes both in the right order.
 //!
 //! Questions are answered while the log is replayed, and spans are taken after that. The store
 //! closes last, so that every request that was let in is answered.
@@ -13,20 +13,22 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::Response;
-use http::{Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use spandrel_storage::{Durability, Recovery};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::{ServeConfig, ServeFlags};
-use crate::door::Door;
+use crate::door::{Behind, DoorLimits};
+use crate::doors::{BoundDoors, OpenDoor};
 use crate::guard::guard;
+use crate::receivers::{cors, no_such_call};
 use crate::refusal::Refusal;
-use crate::{api, demo, opening, receivers, self_trace, ui};
+use crate::{demo, opening, self_trace};
 
 /// Serves until the process is asked to end.
 pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
@@ -61,6 +63,9 @@ async fn serve(config: ServeConfig, has_demo: bool) -> anyhow::Result<()> {
         () = stop.wait() => return Ok(()),
     };
     log_start(&running.app);
+    for warning in &running.warnings {
+        tracing::warn!("{warning}");
+    }
     let is_ready = tokio::select! {
         recovered = running.recovered() => recovered.map(|()| true)?,
         () = stop.wait() => false,
@@ -68,7 +73,7 @@ async fn serve(config: ServeConfig, has_demo: bool) -> anyhow::Result<()> {
     if is_ready {
         log_ready(&running.app);
         if has_demo {
-            tokio::spawn(log_demo(running.app.main_door));
+            tokio::spawn(log_demo(running.app.main_door()));
         }
         stop.wait().await;
     }
@@ -81,21 +86,31 @@ async fn serve(config: ServeConfig, has_demo: bool) -> anyhow::Result<()> {
 /// A server that answers questions, and takes spans once its log is replayed.
 pub(crate) struct Running {
     pub(crate) app: Arc<App>,
-    close_door: watch::Sender<bool>,
-    served: JoinHandle<()>,
+    /// Which doors stay shut, and why.
+    warnings: Vec<String>,
+    close_doors: watch::Sender<bool>,
+    served: JoinSet<()>,
 }
 
 impl Running {
-    /// Binds the door, starts the store, and lets requests in.
+    /// Binds the doors, starts the store, and lets requests in.
     pub(crate) async fn start(config: ServeConfig) -> anyhow::Result<Self> {
-        let door = Door::bind(config.listen).await?;
-        let address = door.address;
-        let opening = move || App::open(config, address, Arc::new(SystemClock));
+        let bound = BoundDoors::bind(&config).await?;
+        let open_doors = bound.open_doors();
+        let opening = move || App::open(config, open_doors, Arc::new(SystemClock));
         let opening = tokio::task::spawn_blocking(opening);
         let app = opening.await.context("opening the store panicked")??;
-        let (close_door, closing) = watch::channel(false);
-        let served = tokio::spawn(door.serve(Arc::clone(&app), router(&app), closing));
-        Ok(Self { app, close_door, served })
+        let (close_doors, closing) = watch::channel(false);
+        let mut served = JoinSet::new();
+        for (kind, door) in bound.doors {
+            let behind = Behind {
+                router: router(&app, (kind.routes)(), door.address),
+                metrics: Arc::clone(&app.metrics),
+                limits: DoorLimits::USUAL,
+            };
+            served.spawn(door.serve(behind, closing.clone()));
+        }
+        Ok(Self { app, warnings: bound.warnings, close_doors, served })
     }
 
     /// Waits until the log is replayed.
@@ -110,11 +125,13 @@ impl Running {
     }
 
     /// Lets nobody in any more, answers those inside, and closes the store.
-    pub(crate) async fn close(self) -> anyhow::Result<()> {
+    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
         self.app.is_closing.store(true, Ordering::Relaxed);
-        // The receiver is gone only if the door's task died, and then there is nothing to close.
-        let _ = self.close_door.send(true);
-        self.served.await.context("the main door's task panicked")?;
+        // The receivers are gone only if the doors' tasks died, and then there is nothing to close.
+        let _ = self.close_doors.send(true);
+        while let Some(ended) = self.served.join_next().await {
+            ended.context("a door's task panicked")?;
+        }
         let store = Arc::clone(&self.app.store);
         if let Recovery::Replaying(_) = store.recovery() {
             // Nothing was taken yet, and closing would wait for the end of the replay: the
@@ -129,15 +146,8 @@ impl Running {
     }
 }
 
-/// Everything behind the main door.
-fn router(app: &Arc<App>) -> Router {
-    let routes = Router::new()
-        .merge(receivers::zipkin_routes())
-        .merge(receivers::archive_routes())
-        .merge(api::zipkin_routes())
-        .merge(api::spandrel_routes())
-        .merge(api::operations_routes())
-        .merge(ui::routes());
+/// What is behind a door, with what all doors have.
+fn router(app: &Arc<App>, routes: Router<Arc<App>>, address: SocketAddr) -> Router {
     let routes = if app.config.self_trace {
         routes.layer(self_trace::layer(Arc::clone(&app.store), Arc::clone(&app.clock)))
     } else {
@@ -148,12 +158,16 @@ fn router(app: &Arc<App>) -> Router {
         .method_not_allowed_fallback(no_such_method)
         // Bodies have a limit and a budget of their own, in `admission`.
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(app.main_door, guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), cors))
+        .layer(middleware::from_fn_with_state(address, guard))
         .with_state(Arc::clone(app))
 }
 
-async fn no_such_path(uri: Uri) -> Response {
+async fn no_such_path(uri: Uri, headers: HeaderMap) -> Response {
     let shown: String = uri.path().chars().take(64).collect();
+    if let Some(answer) = no_such_call(&headers, &shown) {
+        return answer;
+    }
     Refusal::not_found(format!("nothing is at {shown}")).into_text()
 }
 
@@ -165,20 +179,26 @@ async fn no_such_method(method: Method) -> Response {
 /// One line that says where it listens, where it keeps spans, and what it promises.
 fn log_start(app: &App) {
     let config = &app.config;
+    let text = |door: &OpenDoor| format!("{} {}", door.name, door.address);
+    let other_doors: Vec<_> = app.doors.iter().skip(1).map(text).collect();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        main = %format_args!("http://{}", app.main_door),
+        main = %format_args!("http://{}", app.main_door()),
+        doors = %other_doors.join(", "),
         data_dir = %config.data_dir.display(),
         durability = %durability_text(config.durability),
         memory_mib = config.memory_bytes >> 20,
         authentication = "none",
         "spandrel is open"
     );
-    if !app.main_door.ip().is_loopback() {
-        tracing::warn!(
-            address = %app.main_door,
-            "this door is open to other machines and there is no authentication yet: whoever reaches it can read and write"
-        );
+    for OpenDoor { name, address } in &app.doors {
+        if !address.ip().is_loopback() {
+            tracing::warn!(
+                door = name,
+                %address,
+                "this door is open to other machines and there is no authentication yet: whoever reaches it can use it"
+            );
+        }
     }
 }
 
@@ -187,7 +207,7 @@ fn log_ready(app: &App) {
     let stats = app.store.stats();
     opening::log_damage(&stats);
     tracing::info!(
-        main = %format_args!("http://{}", app.main_door),
+        main = %format_args!("http://{}", app.main_door()),
         segments = stats.segments,
         spans = stats.segment_spans + stats.head_spans,
         "spandrel is ready"

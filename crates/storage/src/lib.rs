@@ -36,6 +36,8 @@ pub use engine::{Charged, Engine, Opening, Recovery};
 #[doc(hidden)]
 pub use maintenance::read_hostile_rollup;
 pub use maintenance::{CompactionPolicy, Job, JobDone, Retention, StoreLen};
+#[doc(hidden)]
+pub use manifest::read_hostile_manifest;
 pub use manifest::{
     Catalog, CatalogError, ChangeError, DecodedManifest, LogPosition, Manifest, ManifestChange,
     ManifestError, Opened, SegmentClass, SegmentEntry, Tombstone,
@@ -66,3 +68,5 @@ pub use tools::{
     BackupError, BackupReport, SegmentPart, TellWork, VerifyReport, WorkDone, backup_manifest_path,
     verify,
 };
+#[doc(hidden)]
+pub use wal::with_log_checksums;

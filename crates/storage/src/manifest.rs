@@ -7,11 +7,13 @@ mod catalog;
 mod change;
 mod encoding;
 mod entry;
+mod fuzz;
 
 pub use catalog::{Catalog, CatalogError, Opened};
 pub use change::{ChangeError, ManifestChange};
 pub use encoding::{DecodedManifest, ManifestError};
 pub use entry::{LogPosition, SegmentClass, SegmentEntry, Tombstone};
+pub use fuzz::read_hostile_manifest;
 
 use crate::tenant::Tenant;
 

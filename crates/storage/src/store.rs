@@ -47,7 +47,8 @@ pub trait SpanStore: Send + Sync {
     /// later than its place.
     ///
     /// Each trace comes whole, keyed by the low 64 bits of its id. The time range only prunes:
-    /// a trace is left out when no span of it starts inside; the visitor decides the rest.
+    /// a trace is left out when no span of it starts inside, and it may be left out when there is
+    /// a filter that none of the spans that start inside meets; the visitor decides the rest.
     ///
     /// # Errors
     ///
@@ -116,7 +117,8 @@ pub struct ScanRequest {
     pub start_min_ns: Option<u64>,
     /// Latest start in nanoseconds since 1970, included.
     pub start_max_ns: Option<u64>,
-    /// Each must be met by some span of the trace, not necessarily the same.
+    /// Each must be met by some span of the trace, not necessarily the same. A trace in which
+    /// those spans start inside the range is found; one in which others do may be left out.
     pub filters: Vec<SpanFilter>,
 }
 

@@ -4,6 +4,7 @@
 //! waits for it; it never evicts, and never writes to a file that failed once.
 
 mod file_header;
+mod fuzz;
 mod log;
 mod note;
 mod quarantine;
@@ -13,6 +14,7 @@ mod replay;
 
 pub(crate) use record::{encode_record, record_len};
 
+pub use fuzz::with_log_checksums;
 pub(crate) use log::{Log, LogOptions, record_len_max};
 pub(crate) use replay::{Replay, check_versions, replay};
 

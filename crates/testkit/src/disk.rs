@@ -71,6 +71,13 @@ impl SimDisk {
         self.state().calls
     }
 
+    /// How many syncs of files failed since the machine started: what they forgot is still read,
+    /// and goes with the power, and no later sync tells.
+    #[must_use]
+    pub fn failed_syncs(&self) -> u64 {
+        self.state().failed_syncs
+    }
+
     /// Whether the power failed.
     #[must_use]
     pub fn is_dead(&self) -> bool {

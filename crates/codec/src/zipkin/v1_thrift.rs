@@ -13,7 +13,8 @@ use super::fold::FoldedEndpoint;
 use super::scratch::{echo, start_ns};
 use super::v1::{Annotation, BinaryAnnotation, Converter, V1Span};
 use super::v1_fold::V1Folded;
-use crate::thrift::{Reader, Type, Writer};
+use crate::thrift::binary::{Reader, Writer};
+use crate::thrift::{Read, Type, Write};
 use crate::{DecodeError, SpanSink};
 
 // The types of a binary annotation's value.
@@ -47,7 +48,8 @@ pub(super) fn decode(body: &[u8], sink: &mut dyn SpanSink) -> Result<usize, Deco
 fn read_span<'a>(reader: &mut Reader<'a>, span: &mut V1Span<'a>) -> Result<(), DecodeError> {
     let offset = reader.offset();
     let (mut trace_low, mut trace_high, mut id) = (0, 0, 0);
-    while let Some((field, type_)) = reader.field()? {
+    let mut last_id = 0;
+    while let Some((field, type_)) = reader.field(&mut last_id)? {
         match (field, type_) {
             (1, Type::I64) => trace_low = id_bits(reader)?,
             (3, Type::String) => span.name = Cow::Borrowed(reader.text()?),
@@ -80,14 +82,15 @@ fn read_span<'a>(reader: &mut Reader<'a>, span: &mut V1Span<'a>) -> Result<(), D
 
 /// Reads an id: clients send its bits as a signed number.
 fn id_bits(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
-    reader.i64().map(i64::cast_unsigned)
+    Ok(reader.i64()?.cast_unsigned())
 }
 
 /// Reads an annotation; `None` for one without a time or a value, which Zipkin drops too.
 fn read_annotation<'a>(reader: &mut Reader<'a>) -> Result<Option<Annotation<'a>>, DecodeError> {
     let offset = reader.offset();
     let (mut time_us, mut value, mut host) = (0, None, None);
-    while let Some((field, type_)) = reader.field()? {
+    let mut last_id = 0;
+    while let Some((field, type_)) = reader.field(&mut last_id)? {
         match (field, type_) {
             (1, Type::I64) => time_us = reader.i64()?,
             (2, Type::String) => value = Some(Cow::Borrowed(reader.text()?)),
@@ -105,7 +108,8 @@ fn read_binary_annotation<'a>(
     reader: &mut Reader<'a>,
 ) -> Result<Option<BinaryAnnotation<'a>>, DecodeError> {
     let (mut key, mut bytes, mut value_type, mut host) = (None, None, 0, None);
-    while let Some((field, type_)) = reader.field()? {
+    let mut last_id = 0;
+    while let Some((field, type_)) = reader.field(&mut last_id)? {
         match (field, type_) {
             (1, Type::String) => key = Some(Cow::Borrowed(reader.text()?)),
             (2, Type::String) => bytes = Some(reader.binary()?),
@@ -143,7 +147,8 @@ fn value_of(value_type: i32, bytes: &[u8]) -> Option<Value<'_>> {
 /// Reads an endpoint; `None` for one that says nothing.
 fn read_endpoint<'a>(reader: &mut Reader<'a>) -> Result<Option<Endpoint<'a>>, DecodeError> {
     let mut endpoint = Endpoint::default();
-    while let Some((field, type_)) = reader.field()? {
+    let mut last_id = 0;
+    while let Some((field, type_)) = reader.field(&mut last_id)? {
         match (field, type_) {
             (1, Type::I32) => {
                 let bits = reader.i32()?.cast_unsigned();

@@ -5,6 +5,7 @@ mod captures;
 mod fold;
 mod golden;
 mod hostile;
+mod jaeger;
 mod otlp;
 mod render;
 mod round_trip;

@@ -50,7 +50,7 @@ async fn serve_and_show() -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("the demo needs a temporary folder")?;
     let running = Running::start(ServeConfig::temporary(folder.path())).await?;
     running.recovered().await?;
-    show(format!("http://{}", running.app.main_door)).await?;
+    show(format!("http://{}", running.app.main_door())).await?;
     print_lines(["the server stays until Ctrl-C; what it has then goes with it".to_owned()])?;
     stop.wait().await;
     running.close().await

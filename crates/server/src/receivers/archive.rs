@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::guard::own_site_only;
 use crate::receivers::format::WireFormat;
-use crate::receivers::intake;
+use crate::receivers::intake::{Whole, take_in};
 use crate::refusal::JsonRefusal;
 
 /// The routes of this receiver.
@@ -25,7 +25,7 @@ async fn receive(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Json<Value>, JsonRefusal> {
-    let taken = intake::take_in(&app, Ok(WireFormat::OtlpArchive), "import", request).await?;
+    let taken = take_in::<Whole>(&app, Ok(WireFormat::OtlpArchive), request).await?;
     Ok(Json(json!({
         "accepted": taken.accepted,
         "rejected": taken.rejected,

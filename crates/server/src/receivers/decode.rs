@@ -8,6 +8,7 @@ use spandrel_storage::{Origin, OverBudget, RecordDecoder, Reservation, SpanBatch
 
 use crate::admission::{ContentEncoding, inflate};
 use crate::receivers::format::WireFormat;
+use crate::receivers::span_limits::{Limited, SPAN_LIMITS, SpanLimits};
 
 /// The name under which a record keeps how large its body could be when inflated.
 pub(crate) const INFLATED_LEN_LIMIT: &str = "inflated_len_max";
@@ -21,6 +22,7 @@ pub(crate) struct ChargedSpans {
     spans: SpanBatch,
     charge: Reservation,
     charged_ahead_bytes: u64,
+    seen_spans: u64,
     refused: Option<OverBudget>,
 }
 
@@ -30,7 +32,13 @@ const CHARGE_STEP_BYTES: u64 = 64 << 10;
 impl ChargedSpans {
     /// Starts with what the request charges already.
     pub(crate) fn new(charge: Reservation) -> Self {
-        Self { spans: SpanBatch::new(), charge, charged_ahead_bytes: 0, refused: None }
+        let spans = SpanBatch::new();
+        Self { spans, charge, charged_ahead_bytes: 0, seen_spans: 0, refused: None }
+    }
+
+    /// How many spans came, those let go of included.
+    pub(crate) fn seen_spans(&self) -> u64 {
+        self.seen_spans
     }
 
     /// Returns the spans and all that they charge, or why there was no room.
@@ -59,6 +67,7 @@ impl ChargedSpans {
 
 impl SpanSink for ChargedSpans {
     fn span(&mut self, span: &Span<'_>) {
+        self.seen_spans += 1;
         if self.refused.is_some() {
             return;
         }
@@ -87,18 +96,27 @@ impl RecordDecoder for StoredRequests {
         let encoding = ContentEncoding::from_name(&origin.content_encoding).ok_or_else(|| {
             format!("this version knows no content encoding `{}`", origin.content_encoding)
         })?;
+        let limit = |name| {
+            let held = origin.limits.iter().find(|(known, _)| known == name);
+            held.map(|(_, limit)| *limit)
+        };
+        let number = limit(SPAN_LIMITS);
+        let span_limits = SpanLimits::of_number(number)
+            .ok_or_else(|| format!("this version knows no limits of spans of number {number:?}"))?;
         let body = match encoding {
             ContentEncoding::Identity => Cow::Borrowed(body),
-            ContentEncoding::Gzip => {
-                let limit = origin.limits.iter().find(|(name, _)| name == INFLATED_LEN_LIMIT);
-                let len_max = limit.map_or(u64::MAX, |(_, len_max)| *len_max);
+            encoding => {
+                let len_max = limit(INFLATED_LEN_LIMIT).unwrap_or(u64::MAX);
                 let mut inflated = Vec::new();
-                inflate(body, len_max, &mut inflated, &mut |_| Ok(()))
+                let len = inflate(encoding, body, len_max, &mut inflated, &mut |_| Ok(()))
                     .map_err(|error| error.to_string())?;
+                inflated.truncate(len);
                 Cow::Owned(inflated)
             }
         };
-        format.decode(&body, &mut Lent(sink)).map_err(|error| error.to_string())?;
+        let mut sink = Lent(sink);
+        let mut limited = Limited::new(span_limits, &mut sink);
+        format.decode(&body, &mut limited).map_err(|error| error.to_string())?;
         Ok(())
     }
 }

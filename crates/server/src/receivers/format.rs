@@ -8,6 +8,7 @@ use spandrel_codec::{DecodeError, SpanSink, otlp, zipkin};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WireFormat {
     Zipkin(zipkin::Format),
+    Otlp(otlp::Format),
     /// Lines of OTLP's JSON, with what OTLP cannot say: what `spandrel export` writes.
     OtlpArchive,
 }
@@ -17,6 +18,7 @@ impl WireFormat {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Zipkin(format) => format.name(),
+            Self::Otlp(format) => format.name(),
             Self::OtlpArchive => "otlp-archive-json",
         }
     }
@@ -26,7 +28,8 @@ impl WireFormat {
         if name == Self::OtlpArchive.name() {
             return Some(Self::OtlpArchive);
         }
-        zipkin::Format::from_name(name).map(Self::Zipkin)
+        let zipkin = zipkin::Format::from_name(name).map(Self::Zipkin);
+        zipkin.or_else(|| otlp::Format::from_name(name).map(Self::Otlp))
     }
 
     /// Decodes a body and pushes its spans into the sink. One bad span refuses a Zipkin list, as
@@ -41,6 +44,7 @@ impl WireFormat {
                 let accepted = zipkin::decode(format, body, sink)?;
                 Ok(otlp::Decoded { accepted, ..otlp::Decoded::default() })
             }
+            Self::Otlp(format) => otlp::decode(format, body, sink),
             Self::OtlpArchive => decode_archive(body, sink),
         }
     }
@@ -72,7 +76,8 @@ mod tests {
     #[test]
     fn every_format_is_found_by_its_name() {
         let zipkin = zipkin::Format::ALL.map(WireFormat::Zipkin);
-        for format in zipkin.into_iter().chain([WireFormat::OtlpArchive]) {
+        let otlp = otlp::Format::ALL.map(WireFormat::Otlp);
+        for format in zipkin.into_iter().chain(otlp).chain([WireFormat::OtlpArchive]) {
             assert_eq!(WireFormat::from_name(format.name()), Some(format));
         }
         assert_eq!(WireFormat::from_name("otlp"), None);

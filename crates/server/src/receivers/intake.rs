@@ -1,92 +1,130 @@
-//! What every way in over HTTP shares: a body is read, decoded, and handed to the store.
+//! The one way in that all receivers share: a body is read, inflated, decoded, and stored.
 //!
 //! Which format a request has, and how it is answered, is each receiver's to say.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
+use bytes::Bytes;
+use http::HeaderMap;
 use spandrel_codec::otlp::Decoded;
 use spandrel_storage::{AppendError, Batch, Origin, Reservation, SpanBatch, SpanStore as _};
 use tokio::sync::oneshot;
 
-use crate::admission::{ContentEncoding, ReadBody, body_len_max, inflate, read_body};
+use crate::admission::{
+    Announced, ContentEncoding, ReadBody, body_len_max, inflate, inflated_len_told, read_body,
+};
 use crate::app::App;
-use crate::door::Peer;
-use crate::metrics::FormatLabels;
+use crate::door::Visit;
+use crate::metrics::IntakeLabels;
 use crate::receivers::decode::{ChargedSpans, INFLATED_LEN_LIMIT};
 use crate::receivers::format::WireFormat;
+use crate::receivers::span_limits::{Cuts, Limited, SPAN_LIMITS, SpanLimits};
+use crate::receivers::tally::Tally;
 use crate::refusal::Refusal;
 
-/// Bodies up to this size are decoded on the connection's own thread: handing them over would
-/// cost more than the decoding, and none holds the thread long.
-const DECODED_IN_PLACE_LEN_MAX: usize = 32 << 10;
+/// Bodies up to this size, inflated, are decoded on the connection's own thread: handing them
+/// over would cost more than the decoding, and none holds the thread long.
+const IN_PLACE_LEN_MAX: u64 = 32 << 10;
+/// How long such a body may be as it came when it is compressed: it may be larger than it says.
+const IN_PLACE_COMPRESSED_LEN_MAX: usize = 4 << 10;
+/// A body that says it is larger than this, or does not say, waits for a turn to be inflated.
+const WITHOUT_TURN_LEN_MAX: u64 = 1 << 20;
 
-/// Reads, decodes and stores one request. Returns when all that was accepted is on disk; what is
-/// refused is counted.
-pub(super) async fn take_in(
-    app: &Arc<App>,
-    format: Result<WireFormat, Refusal>,
-    door: &'static str,
-    request: Request,
-) -> Result<Decoded, Refusal> {
-    let mut span_count = 0;
-    let taken = match format {
-        Ok(format) => try_take_in(app, format, door, request, &mut span_count).await,
-        Err(refusal) => Err(refusal),
-    };
-    taken.inspect_err(|refusal| {
-        app.metrics.count_refusal(refusal, span_count);
-        tracing::debug!(reason = refusal.reason, message = refusal.message, "spans refused");
-    })
+/// How the bytes of a request hold its message.
+pub(super) trait Framing {
+    /// Reads from the head how the message may be compressed.
+    fn encoding(headers: &HeaderMap) -> Result<ContentEncoding, Refusal>;
+    /// Where the request says how long it is.
+    fn announced(headers: &HeaderMap) -> Announced;
+    /// Takes the message out of the body, and says how it is compressed in truth.
+    fn message(body: Bytes, encoding: ContentEncoding)
+    -> Result<(Bytes, ContentEncoding), Refusal>;
 }
 
-/// As [`take_in`]; `span_count` tells how far it got.
-async fn try_take_in(
+/// The body is the message, as HTTP has it.
+pub(super) enum Whole {}
+
+impl Framing for Whole {
+    fn encoding(headers: &HeaderMap) -> Result<ContentEncoding, Refusal> {
+        ContentEncoding::of(headers)
+    }
+
+    fn announced(headers: &HeaderMap) -> Announced {
+        Announced::by(headers)
+    }
+
+    fn message(
+        body: Bytes,
+        encoding: ContentEncoding,
+    ) -> Result<(Bytes, ContentEncoding), Refusal> {
+        Ok((body, encoding))
+    }
+}
+
+/// Reads, decodes and stores one request. Returns when all that was accepted is on disk; what
+/// becomes of every span is counted.
+pub(super) async fn take_in<F: Framing>(
+    app: &Arc<App>,
+    format: Result<WireFormat, Refusal>,
+    request: Request,
+) -> Result<Decoded, Refusal> {
+    let visit = request.extensions().get::<Visit>().copied();
+    let labels = IntakeLabels {
+        door: visit.map_or("unknown", |visit| visit.door),
+        format: format.as_ref().map_or("unknown", |format| format.name()),
+    };
+    let mut tally = Tally::begin(Arc::clone(&app.metrics), labels);
+    let received = match format {
+        Ok(format) => receive::<F>(app, format, request, &mut tally).await,
+        Err(refusal) => Err(refusal),
+    };
+    match received {
+        Ok(received) if received.spans.is_empty() => {
+            tally.store();
+            Ok(received.decoded)
+        }
+        Ok(received) => {
+            let from = From { door: labels.door, peer: visit.map(|visit| visit.peer) };
+            store(app, from, received, tally).await
+        }
+        Err(refusal) => {
+            tracing::debug!(reason = refusal.reason, message = refusal.message, "spans refused");
+            tally.refuse(&refusal);
+            Err(refusal)
+        }
+    }
+}
+
+/// Reads and decodes one request.
+async fn receive<F: Framing>(
     app: &Arc<App>,
     format: WireFormat,
-    door: &'static str,
     request: Request,
-    span_count: &mut u64,
-) -> Result<Decoded, Refusal> {
+    tally: &mut Tally,
+) -> Result<Received, Refusal> {
     app.check_ready()?;
     let (head, body) = request.into_parts();
-    let encoding = ContentEncoding::of(&head.headers)?;
-    let body = read_body(&app.budget.requests, &head.headers, body).await?;
-
-    let labels = FormatLabels { format: format.name() };
-    app.metrics.requests.get_or_create(&labels).inc();
-    app.metrics.received_bytes.get_or_create(&labels).inc_by(body.bytes.len() as u64);
-
-    let peer = head.extensions.get::<Peer>().map(|peer| peer.0);
+    let encoding = F::encoding(&head.headers)?;
+    let announced = F::announced(&head.headers);
+    let ReadBody { bytes, charge } = read_body(&app.budget.requests, announced, body).await?;
+    tally.body_read(bytes.len());
+    let (bytes, encoding) = F::message(bytes, encoding)?;
     let len_max = body_len_max(&app.budget.requests);
     let encoded = Encoded { format, encoding, len_max };
-    let received = decode_where_it_fits(app, encoded, body).await?;
-    *span_count = received.spans.len() as u64;
-    app.metrics.decoded_spans.get_or_create(&labels).inc_by(*span_count);
-    if received.spans.is_empty() {
-        return Ok(received.decoded);
-    }
-    let origin = Origin {
-        format: Cow::Borrowed(format.name()),
-        content_encoding: Cow::Borrowed(encoding.name()),
-        door: Cow::Borrowed(door),
-        peer,
-        arrival_ns: app.clock.now_ns(),
-        accepted: u32::try_from(received.spans.len()).unwrap_or(u32::MAX),
-        rejected: u32::try_from(received.decoded.rejected).unwrap_or(u32::MAX),
-        limits: vec![(Cow::Borrowed(INFLATED_LEN_LIMIT), len_max)],
-    };
-    let Received { bytes, spans, charge, decoded } = received;
-    let batch = Batch { tenant: app.tenant(), origin, body: bytes, spans };
-    append(|batch, done| app.store.append(batch, done), batch, charge).await?;
-    app.metrics.stored_spans.get_or_create(&labels).inc_by(*span_count);
-    Ok(decoded)
+    let (found, outcome) = decode_where_it_fits(app, encoded, ReadBody { bytes, charge }).await;
+    tally.received(found.spans);
+    tally.reject(found.rejected_spans, "invalid_span");
+    tally.cut(found.cuts);
+    outcome
 }
 
 /// A request that was read and decoded, with what it charges.
 struct Received {
-    bytes: bytes::Bytes,
+    bytes: Bytes,
+    encoded: Encoded,
     spans: SpanBatch,
     charge: Reservation,
     decoded: Decoded,
@@ -101,16 +139,33 @@ struct Encoded {
     len_max: u64,
 }
 
+/// What was found in a request, however far it could be read.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    spans: u64,
+    /// How many of them are refused alone.
+    rejected_spans: u64,
+    cuts: Cuts,
+}
+
 async fn decode_where_it_fits(
     app: &Arc<App>,
     encoded: Encoded,
     body: ReadBody,
-) -> Result<Received, Refusal> {
-    let is_plain = encoded.encoding == ContentEncoding::Identity;
-    let turn = if is_plain { None } else { app.inflaters.turn().await };
-    if is_plain && body.bytes.len() <= DECODED_IN_PLACE_LEN_MAX {
+) -> (Found, Result<Received, Refusal>) {
+    let told = inflated_len_told(encoded.encoding, &body.bytes);
+    let is_in_place = told.is_some_and(|told| told <= IN_PLACE_LEN_MAX)
+        && match encoded.encoding {
+            ContentEncoding::Identity => true,
+            ContentEncoding::Gzip => body.bytes.len() <= IN_PLACE_COMPRESSED_LEN_MAX,
+            ContentEncoding::Deflate | ContentEncoding::Zstd => false,
+        };
+    if is_in_place {
         return decode(app, encoded, body);
     }
+    let needs_turn = encoded.encoding != ContentEncoding::Identity
+        && told.is_none_or(|told| told > WITHOUT_TURN_LEN_MAX);
+    let turn = if needs_turn { app.inflaters.turn().await } else { None };
     let decoding = tokio::task::spawn_blocking({
         let app = Arc::clone(app);
         move || {
@@ -121,43 +176,92 @@ async fn decode_where_it_fits(
     decoding.await.unwrap_or_else(|panicked| {
         let format = encoded.format.name();
         tracing::error!(%panicked, format, "a request made the decoder panic");
-        Err(Refusal::bad_request("the body made the decoder panic; the server's log says where"))
+        let message = "the body made the decoder panic; the server's log says where";
+        (Found::default(), Err(Refusal::bad_request(message)))
     })
 }
 
-fn decode(app: &App, encoded: Encoded, body: ReadBody) -> Result<Received, Refusal> {
+fn decode(app: &App, encoded: Encoded, body: ReadBody) -> (Found, Result<Received, Refusal>) {
     let ReadBody { bytes, charge } = body;
     let mut spans = ChargedSpans::new(charge);
-    let decoded = match encoded.encoding {
-        // An empty body is no spans, whatever its headers say.
-        ContentEncoding::Gzip if !bytes.is_empty() => app.inflaters.with_room(|room| {
-            inflate(&bytes, encoded.len_max, room, &mut |step| spans.charge(step))?;
-            Ok::<_, Refusal>(encoded.format.decode(room, &mut spans)?)
-        })?,
-        ContentEncoding::Identity | ContentEncoding::Gzip => {
-            encoded.format.decode(&bytes, &mut spans)?
-        }
-    };
-    let (spans, charge) = spans.finish()?;
-    Ok(Received { bytes, spans, charge, decoded })
+    let mut cuts = Cuts::default();
+    let decoded = inflate_and_decode(app, encoded, &bytes, &mut spans, &mut cuts);
+    let rejected_spans = decoded.as_ref().map_or(0, |decoded| decoded.rejected as u64);
+    let found = Found { spans: spans.seen_spans() + rejected_spans, rejected_spans, cuts };
+    let received = decoded.and_then(|decoded| {
+        let (spans, charge) = spans.finish()?;
+        Ok(Received { bytes, encoded, spans, charge, decoded })
+    });
+    (found, received)
 }
 
-/// Appends and waits for the outcome. The charge is given back when the store is done, even
-/// when the asker is gone by then.
-async fn append(
-    append: impl FnOnce(Batch, spandrel_storage::Completion),
-    batch: Batch,
-    charge: Reservation,
-) -> Result<(), Refusal> {
-    let (outcome_sender, outcome) = oneshot::channel::<Result<(), AppendError>>();
-    let done = Box::new(move |outcome| {
+fn inflate_and_decode(
+    app: &App,
+    encoded: Encoded,
+    bytes: &[u8],
+    spans: &mut ChargedSpans,
+    cuts: &mut Cuts,
+) -> Result<Decoded, Refusal> {
+    let Encoded { format, encoding, len_max } = encoded;
+    let mut decode = |bytes: &[u8], spans: &mut ChargedSpans| {
+        let mut limited = Limited::new(SpanLimits::CURRENT, spans);
+        let decoded = format.decode(bytes, &mut limited);
+        *cuts = limited.cuts();
+        Ok(decoded?)
+    };
+    // An empty body is no spans, whatever its headers say.
+    if encoding == ContentEncoding::Identity || bytes.is_empty() {
+        return decode(bytes, spans);
+    }
+    app.inflaters.with_room(|room| {
+        let len = inflate(encoding, bytes, len_max, room, &mut |step| spans.charge(step))?;
+        decode(&room[..len], spans)
+    })
+}
+
+/// Who sent a request, and through which door.
+struct From {
+    door: &'static str,
+    peer: Option<SocketAddr>,
+}
+
+/// Appends and waits for the outcome. The charge is given back, and the spans are counted, when
+/// the store is done, even when the asker is gone by then.
+async fn store(
+    app: &App,
+    from: From,
+    received: Received,
+    tally: Tally,
+) -> Result<Decoded, Refusal> {
+    let Received { bytes, encoded, spans, charge, decoded } = received;
+    let origin = Origin {
+        format: Cow::Borrowed(encoded.format.name()),
+        content_encoding: Cow::Borrowed(encoded.encoding.name()),
+        door: Cow::Borrowed(from.door),
+        peer: from.peer,
+        arrival_ns: app.clock.now_ns(),
+        accepted: u32::try_from(spans.len()).unwrap_or(u32::MAX),
+        rejected: u32::try_from(decoded.rejected).unwrap_or(u32::MAX),
+        limits: vec![
+            (Cow::Borrowed(INFLATED_LEN_LIMIT), encoded.len_max),
+            (Cow::Borrowed(SPAN_LIMITS), SpanLimits::CURRENT_NUMBER),
+        ],
+    };
+    let batch = Batch { tenant: app.tenant(), origin, body: bytes, spans };
+    let (outcome_sender, outcome) = oneshot::channel::<Result<(), Refusal>>();
+    let done = Box::new(move |outcome: Result<(), AppendError>| {
         drop(charge);
+        let outcome = outcome.map_err(Refusal::from);
+        match &outcome {
+            Ok(()) => tally.store(),
+            Err(refusal) => tally.refuse(refusal),
+        }
         // Nobody listens any more when the client has hung up.
         let _ = outcome_sender.send(outcome);
     });
-    append(batch, done);
+    app.store.append(batch, done);
     match outcome.await {
-        Ok(outcome) => Ok(outcome?),
+        Ok(outcome) => outcome.map(|()| decoded),
         Err(_dropped) => Err(AppendError::Closing.into()),
     }
 }

@@ -9,14 +9,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
 use spandrel_codec::zipkin::Format;
 
 use crate::app::App;
 use crate::guard::is_cross_site;
 use crate::receivers::format::WireFormat;
-use crate::receivers::intake;
+use crate::receivers::intake::{Whole, take_in};
+use crate::receivers::media_type::media_type;
 use crate::refusal::Refusal;
 
 /// The routes of this receiver.
@@ -48,12 +48,6 @@ fn format_of_v2(headers: &HeaderMap, uri: &Uri) -> Result<Format, Refusal> {
     }
 }
 
-/// The Content-Type in lower case without its parameters, empty when absent.
-fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
 /// Zipkin reads every other type as JSON. A page of another site can send those types without
 /// asking first, so from there only a true JSON type, for which a browser asks, is read.
 fn json_unless_cross_site(media_type: &str, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
@@ -66,7 +60,7 @@ fn json_unless_cross_site(media_type: &str, headers: &HeaderMap, uri: &Uri) -> R
 
 async fn receive(app: &Arc<App>, format: Result<Format, Refusal>, request: Request) -> Response {
     let format = format.map(WireFormat::Zipkin);
-    match intake::take_in(app, format, "zipkin-http", request).await {
+    match take_in::<Whole>(app, format, request).await {
         Ok(_taken) => StatusCode::ACCEPTED.into_response(),
         Err(refusal) => refusal.into_text(),
     }

@@ -19,6 +19,8 @@ use crate::server::Server;
 
 /// How many times the server is killed, unless SPANDREL_KILL_ROUNDS says.
 const KILL_ROUNDS: u64 = 20;
+/// And how many times while it is maintained, which takes longer.
+const MAINTAINED_ROUNDS: u64 = 12;
 /// How many times it is asked to end, under each durability.
 const TERM_ROUNDS: u64 = 3;
 /// How many senders there are, each with a connection for each request.
@@ -27,6 +29,11 @@ const SENDERS: u64 = 8;
 const ACKS_MAX: u64 = 200;
 /// How long one acknowledgement may take; far more than it needs.
 const ACK_TIMEOUT: Duration = Duration::from_secs(60);
+
+fn rounds_of(usual: u64) -> u64 {
+    let asked = std::env::var("SPANDREL_KILL_ROUNDS").ok();
+    asked.map_or(usual, |count| count.parse().expect("a number of rounds"))
+}
 
 /// Makes the trace of a number: the same spans each time, unlike those of any other number.
 fn trace_of(number: u64) -> Value {
@@ -91,12 +98,20 @@ struct Round {
     unanswered: Vec<u64>,
 }
 
-/// Posts from all senders at once until the server is gone; it is ended after some answers.
-fn load(server: Server, round: u64, acks: u64, end: impl FnOnce(Server)) -> Round {
+/// Posts from all senders at once until the server is gone; it is ended after some answers. `work`
+/// goes on meanwhile, until the server is gone as well.
+fn load(
+    server: Server,
+    round: u64,
+    acks: u64,
+    work: impl FnOnce(SocketAddr) + Send,
+    end: impl FnOnce(Server),
+) -> Round {
     let address = server.address;
     let (acked_sender, acked) = mpsc::channel();
     let (unanswered_sender, unanswered) = mpsc::channel();
     thread::scope(|scope| {
+        scope.spawn(move || work(address));
         for sender in 0..SENDERS {
             let (acked, unanswered) = (acked_sender.clone(), unanswered_sender.clone());
             scope.spawn(move || {
@@ -151,7 +166,7 @@ fn rounds(folder: &Path, count: u64, flags: &[&str], end: fn(Server)) -> String 
     let (mut acked, mut unanswered_count, mut kept, mut lost) = (Vec::new(), 0, 0, 0);
     let mut server = Server::start(folder, flags);
     for round in 1..=count {
-        let done = load(server, round, seeded.below(ACKS_MAX), end);
+        let done = load(server, round, seeded.below(ACKS_MAX), |_| {}, end);
         server = Server::start(folder, flags);
         lost += count_lost(&server, &done.acked);
         kept += assert_whole_or_absent(&server, &done.unanswered);
@@ -169,6 +184,59 @@ fn rounds(folder: &Path, count: u64, flags: &[&str], end: fn(Server)) -> String 
     counted
 }
 
+/// What a maintainer did with a store that is killed again and again.
+#[derive(Debug, Default)]
+struct Maintained {
+    flushes: u64,
+    merges: u64,
+    /// The numbers of the traces whose deletion was answered with 200: they stay away.
+    deleted: Vec<u64>,
+    /// Those of which it was not answered: they are there whole, or not at all.
+    perhaps_deleted: Vec<u64>,
+}
+
+impl Maintained {
+    /// Flushes and deletes, one after the other, until the server is gone.
+    fn work(&mut self, address: SocketAddr, mut deletable: impl Iterator<Item = u64>) {
+        let mut merges = 0;
+        while let Ok(answer) = send(address, "POST", "/api/spandrel/flush", &[], b"") {
+            self.flushes += u64::from(answer.status == 200);
+            if let Ok(metrics) = send(address, "GET", "/metrics", &[], b"") {
+                merges = counter(metrics.text(), "spandrel_compactions_total").unwrap_or(merges);
+            }
+            let Some(number) = deletable.next() else { continue };
+            let path = format!("/api/spandrel/traces/{}", trace_id_of(number));
+            match send(address, "DELETE", &path, &[], b"") {
+                Ok(answer) if answer.status == 200 => self.deleted.push(number),
+                _ => self.perhaps_deleted.push(number),
+            }
+        }
+        self.merges += merges;
+    }
+
+    fn may_be_gone(&self, number: u64) -> bool {
+        self.deleted.contains(&number) || self.perhaps_deleted.contains(&number)
+    }
+
+    /// Those of these traces that must be there.
+    fn left_of(&self, acked: &[u64]) -> Vec<u64> {
+        acked.iter().copied().filter(|number| !self.may_be_gone(*number)).collect()
+    }
+
+    /// Counts the deleted traces that are there.
+    fn count_back(&self, server: &Server) -> usize {
+        let path = |number: &u64| format!("/api/v2/trace/{}", trace_id_of(*number));
+        let is_back = |number: &&u64| server.get(&path(number)).status != 404;
+        self.deleted.iter().filter(is_back).count()
+    }
+}
+
+/// A counter in the text of `/metrics`.
+fn counter(metrics: &str, name: &str) -> Option<u64> {
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    value.parse().ok()
+}
+
 fn asked_to_end(server: Server) {
     let (status, log) = server.terminate();
     assert!(status.success(), "{status}: {log}");
@@ -178,9 +246,48 @@ fn asked_to_end(server: Server) {
 #[test]
 fn killed_under_load_it_loses_nothing_acknowledged() {
     let folder = tempdir().unwrap();
-    let asked = std::env::var("SPANDREL_KILL_ROUNDS").ok();
-    let count = asked.map_or(KILL_ROUNDS, |count| count.parse().expect("a number of rounds"));
-    println!("kill -9: {}", rounds(folder.path(), count, &[], Server::kill));
+    println!("kill -9: {}", rounds(folder.path(), rounds_of(KILL_ROUNDS), &[], Server::kill));
+}
+
+#[test]
+fn killed_while_it_flushes_merges_and_deletes_it_loses_nothing_and_nothing_comes_back() {
+    let folder = tempdir().unwrap();
+    let count = rounds_of(MAINTAINED_ROUNDS);
+    let mut seeded = Seeded::new(count);
+    let (mut acked, mut unanswered) = (Vec::new(), Vec::new());
+    let mut maintained = Maintained::default();
+    let (mut lost, mut came_back) = (0, 0);
+    let mut server = Server::start(folder.path(), &[]);
+    for round in 1..=count {
+        // Newest first: some of them are in memory still.
+        let chosen = acked.iter().rev().step_by(3).take(8).copied();
+        let chosen: Vec<u64> = chosen.filter(|number| !maintained.may_be_gone(*number)).collect();
+        let work = |address| maintained.work(address, chosen.into_iter());
+        let done = load(server, round, seeded.below(ACKS_MAX), work, Server::kill);
+        server = Server::start(folder.path(), &[]);
+        lost += count_lost(&server, &maintained.left_of(&done.acked));
+        came_back += maintained.count_back(&server);
+        assert_whole_or_absent(&server, &done.unanswered);
+        acked.extend(done.acked);
+        unanswered.extend(done.unanswered);
+    }
+    lost += count_lost(&server, &maintained.left_of(&acked));
+    assert_whole_or_absent(&server, &maintained.perhaps_deleted);
+    assert_whole_or_absent(&server, &unanswered);
+    let Maintained { flushes, merges, deleted, perhaps_deleted } = &maintained;
+    let counted = format!(
+        "{count} rounds, {} requests acked, {lost} lost; {flushes} flushes, {merges} merges, {} \
+         traces deleted, {came_back} came back; {} deletions and {} requests unanswered",
+        acked.len(),
+        deleted.len(),
+        perhaps_deleted.len(),
+        unanswered.len(),
+    );
+    println!("kill -9 amid flushes, merges and deletions: {counted}");
+    assert_eq!((lost, came_back), (0, 0), "{counted}");
+    assert!(*flushes > 0 && !deleted.is_empty(), "{counted}");
+    let metrics = server.get("/metrics");
+    assert_eq!(counter(metrics.text(), "spandrel_quarantined_segments"), Some(0), "{counted}");
 }
 
 #[test]

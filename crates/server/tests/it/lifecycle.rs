@@ -18,8 +18,8 @@ fn an_operator_sees_that_it_lives_is_ready_and_counts() {
     let metrics = server.get("/metrics");
     let metrics = metrics.text();
     for line in [
-        r#"spandrel_decoded_spans_total{format="zipkin-v2-json"} 1"#,
-        r#"spandrel_stored_spans_total{format="zipkin-v2-json"} 1"#,
+        r#"spandrel_received_spans_total{door="main",format="zipkin-v2-json"} 1"#,
+        r#"spandrel_stored_spans_total{door="main",format="zipkin-v2-json"} 1"#,
         r#"spandrel_memory_limit_bytes{account="head"}"#,
         "# EOF",
     ] {

@@ -10,6 +10,7 @@ mod demo;
 mod durability;
 mod http;
 mod lifecycle;
+mod otlp;
 mod queries;
 mod server;
 mod store;

@@ -49,6 +49,9 @@ impl Server {
             .arg(data_dir)
             .args(flags)
             .env_remove("RUST_LOG")
+            // No test has a port of its own; a flag says otherwise.
+            .env("SPANDREL_OTLP_GRPC", "127.0.0.1:0")
+            .env("SPANDREL_OTLP_HTTP", "127.0.0.1:0")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -92,6 +95,14 @@ impl Server {
     pub(crate) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
         let headers = [("Content-Type", content_type)];
         send(self.address, "POST", path, &headers, body).expect("an answer")
+    }
+
+    /// Where a door got bound.
+    pub(crate) fn door(&self, name: &str) -> SocketAddr {
+        let status = self.get("/api/spandrel/status").json();
+        let doors = status["doors"].as_array().expect("a list");
+        let door = doors.iter().find(|door| door["name"] == name).expect("the door is open");
+        door["address"].as_str().expect("an address").parse().expect("an address")
     }
 
     pub(crate) fn url(&self) -> String {

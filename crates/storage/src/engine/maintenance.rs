@@ -289,7 +289,7 @@ impl<T> Engine<T> {
         upkeep.flush_wanted_before = upkeep.flush_wanted_before.filter(is_behind);
         let is_wanted = upkeep.flush_wanted_before.is_some();
         let pause_ns = if is_wanted { 0 } else { shared.options.flush_age_max_ns };
-        upkeep.flush_due_ns = (!is_empty).then_some(now_ns + pause_ns);
+        upkeep.flush_due_ns = (!is_empty).then_some(now_ns.saturating_add(pause_ns));
         upkeep.is_merge_wanted = true;
         upkeep.retention_due_ns = Some(0);
     }

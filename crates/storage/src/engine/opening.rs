@@ -24,6 +24,9 @@ use crate::wal::{Log, LogOptions, Replay, check_versions, record_len_max, replay
 /// The file that is locked while a process has the data folder.
 const LOCK_PATH: &str = "LOCK";
 
+/// Of how many segments at once a start reads which traces they hold.
+const FLUSHED_COUNT_MAX: usize = 64;
+
 /// A store whose log is not replayed yet.
 #[derive(Debug)]
 pub struct Opening {
@@ -214,18 +217,23 @@ fn load(
 /// still be there.
 fn flushed_traces(shared: &Shared) -> Result<Vec<Flushed>, OpenError> {
     let visible = shared.visible();
+    let newest =
+        visible.segments().iter().filter_map(|entry| Some((entry, entry.flushed_through?)));
+    let newest: Vec<_> = newest.collect();
     let mut flushed = Vec::new();
-    for entry in visible.segments() {
-        let Some(through) = entry.flushed_through else { continue };
-        let mut traces = Vec::new();
-        let cache = &shared.workshop.cache;
-        cache.collect_traces([entry], &mut traces).map_err(|error| OpenError::Disk {
-            path: entry.path(),
-            source: std::io::Error::other(error.to_string()),
-        })?;
+    for some in newest.chunks(FLUSHED_COUNT_MAX) {
+        let entries = some.iter().map(|(entry, _)| *entry);
+        let traces = shared.workshop.cache.traces_of(entries).map_err(|error| {
+            let path = some.first().map_or_else(String::new, |(entry, _)| entry.path());
+            OpenError::Disk { path, source: std::io::Error::other(error.to_string()) }
+        });
+        let mut traces = traces?;
         // A segment that can't be read takes nothing away from the log.
-        let traces = traces.into_iter().map(|(low, _)| low).collect();
-        flushed.push(Flushed { tenant: entry.tenant.clone(), through, traces });
+        flushed.extend(some.iter().map(|(entry, through)| Flushed {
+            tenant: entry.tenant.clone(),
+            through: *through,
+            traces: traces.remove(&entry.id).unwrap_or_default(),
+        }));
     }
     Ok(flushed)
 }

@@ -144,6 +144,23 @@ fn checksum(copy: &[u8]) -> u32 {
     crc32c::crc32c_append(before, &copy[PREFIX_LEN..])
 }
 
+/// Puts the checksums of both copies right, as far as the copies are there.
+pub(super) fn with_checksums(mut bytes: Vec<u8>) -> Vec<u8> {
+    for start in [0, bytes.len() / 2] {
+        let copy = &mut bytes[start..];
+        let Some(len) = copy.get(12..CHECKSUM_OFFSET).and_then(|len| len.first_chunk()) else {
+            continue;
+        };
+        let len = usize::try_from(u64::from_le_bytes(*len)).unwrap_or(usize::MAX);
+        let Some(copy) = copy.get_mut(..len).filter(|copy| copy.len() >= PREFIX_LEN) else {
+            continue;
+        };
+        let checksum = checksum(copy);
+        copy[CHECKSUM_OFFSET..PREFIX_LEN].copy_from_slice(&checksum.to_le_bytes());
+    }
+    bytes
+}
+
 fn encode_segment(entry: &SegmentEntry, tenant: u32, out: &mut Vec<u8>) {
     let mut flags = 0;
     if entry.start_min_ns.is_some() {

@@ -4,6 +4,7 @@
 //! trace indexes, for those segments whose filters don't say no; and the groups that hold the
 //! trace, with dictionaries that are not in memory.
 
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -94,35 +95,33 @@ impl SegmentCache {
         Ok(self.open(entries)?.iter().any(|open| open.segment.may_hold(trace_id_low)))
     }
 
-    /// Adds every trace of these segments that is not deleted there: the low half of its id, and
-    /// the latest start of its spans.
+    /// The low halves of the ids of all traces in segments, by the segment's number, in two
+    /// batches of reads. What is damaged is set apart, and has what could be read of it.
     ///
     /// # Errors
     ///
-    /// Fails when the store can't be read. What is damaged is set apart and left out.
-    pub(crate) fn collect_traces<'e>(
+    /// Fails when the store can't be read.
+    pub(crate) fn traces_of<'e>(
         &self,
         entries: impl IntoIterator<Item = &'e SegmentEntry>,
-        traces: &mut Vec<(u64, Option<u64>)>,
-    ) -> Result<(), ReadError> {
-        for open in self.open(entries)? {
-            let groups = 0..open.segment.group_count();
-            let reads =
-                groups.clone().map(|group| open.read(open.segment.trace_table_range(group)));
-            let tables = read_ranges_blocking(&**self.store(), reads.collect());
-            for (group, table) in groups.zip(tables) {
-                let table = table.map_err(Trouble::of_read);
-                match table.and_then(|bytes| self.trace_table(&open, group, &bytes)) {
-                    Ok(table) => traces.extend(
-                        (0..table.len())
-                            .map(|trace| (table.low[trace], table.latest_start_of(trace))),
-                    ),
-                    Err(Trouble::Damaged(reason)) => self.quarantine(open.entry.id, &reason),
-                    Err(Trouble::Disk(error)) => return Err(disk(&error)),
-                }
+    ) -> Result<BTreeMap<u64, HashSet<u64>>, ReadError> {
+        let open = self.open(entries)?;
+        let groups = |open: &Arc<OpenSegment>| 0..open.segment.group_count();
+        let places = open.iter().flat_map(|open| groups(open).map(move |group| (open, group)));
+        let places: Vec<_> = places.collect();
+        let range = |open: &OpenSegment, group| open.read(open.segment.trace_table_range(group));
+        let reads = places.iter().map(|(open, group)| range(open, *group)).collect();
+        let tables = read_ranges_blocking(&**self.store(), reads);
+        let mut traces: BTreeMap<u64, HashSet<u64>> = BTreeMap::new();
+        for ((open, group), table) in places.into_iter().zip(tables) {
+            let table = table.map_err(Trouble::of_read);
+            match table.and_then(|bytes| self.trace_table(open, group, &bytes)) {
+                Ok(table) => traces.entry(open.entry.id).or_default().extend(&table.low),
+                Err(Trouble::Damaged(reason)) => self.quarantine(open.entry.id, &reason),
+                Err(Trouble::Disk(error)) => return Err(disk(&error)),
             }
         }
-        Ok(())
+        Ok(traces)
     }
 
     /// Reads a trace table.

@@ -3,6 +3,11 @@
 //! What is in memory rules out segments and groups; of those that are left, the groups that come
 //! next in the order are read ahead, in two batches: their filters, and then the columns that the
 //! request names. The more groups a search needs, the more it reads ahead.
+//!
+//! Before its first group a search waits for three batches at most: footers, dictionaries, and
+//! what segments have for searches, as far as that is not in memory. Then it waits for two for
+//! the first group, for the next 2, 4 and 8, and for every 16 more; and for each trace that it
+//! gives to its visitor as often as a lookup does.
 
 use std::collections::HashMap;
 use std::io;

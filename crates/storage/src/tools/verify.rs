@@ -1,7 +1,11 @@
 //! Checks every byte of a store's segments: checksums, that every span can be read, and that what
 //! is counted of them is as much as there is.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 use super::{TellWork, WorkDone};
 use crate::budget::Account;
@@ -11,8 +15,8 @@ use crate::manifest::{Catalog, SegmentEntry};
 use crate::options::OpenError;
 use crate::reads::{SegmentCache, Trouble};
 use crate::rollup::{Limits, Rollup};
-use crate::segment::{self, ByteRange, VerifyError};
-use crate::segment_store::{LocalSegmentStore, SegmentStore, read_ranges_blocking};
+use crate::segment::{self, ByteRange, Segment, VerifyError};
+use crate::segment_store::{LocalSegmentStore, RangeRead, SegmentStore, read_ranges_blocking};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +49,8 @@ pub fn verify(disk: &Arc<dyn Disk>, tell: TellWork<'_>) -> Result<VerifyReport, 
     let opened = Catalog::open(Arc::clone(&store)).map_err(crate::engine::open_error)?;
     let manifest = opened.catalog.current();
     // A footer at a time: nothing is kept.
-    let cache = SegmentCache::new(store, Account::new("verify", 0));
+    let cache = SegmentCache::new(Arc::clone(&store), Account::new("verify", 0));
+    let missing: BTreeSet<u64> = opened.missing.into_iter().collect();
     let mut report = VerifyReport {
         orphans: opened.orphans,
         manifest_damage: opened.damage.map(|damage| damage.to_string()),
@@ -53,8 +58,15 @@ pub fn verify(disk: &Arc<dyn Disk>, tell: TellWork<'_>) -> Result<VerifyReport, 
     };
     let total_len = manifest.segments().iter().map(|entry| entry.len).sum();
     for entry in manifest.segments() {
-        match check(&cache, entry, &mut report.spans) {
-            Ok(()) => {}
+        let checked = match missing.contains(&entry.id) {
+            true => {
+                Err(Trouble::Damaged("its object is missing, or has another length".to_owned()))
+            }
+            false => check(&*store, entry)
+                .and_then(|span_count| check_settled(&cache, entry).map(|()| span_count)),
+        };
+        match checked {
+            Ok(span_count) => report.spans += span_count,
             Err(Trouble::Damaged(reason)) => report.damaged.push((entry.path(), reason)),
             Err(Trouble::Disk(source)) => {
                 return Err(OpenError::Disk { path: entry.path(), source });
@@ -67,39 +79,53 @@ pub fn verify(disk: &Arc<dyn Disk>, tell: TellWork<'_>) -> Result<VerifyReport, 
     Ok(report)
 }
 
-fn check(cache: &SegmentCache, entry: &SegmentEntry, spans: &mut u64) -> Result<(), Trouble> {
-    let refused = |error: crate::ReadError| Trouble::Disk(std::io::Error::other(error.to_string()));
-    let open = cache.open([entry]).map_err(refused)?;
-    let open = cache.with_dictionaries(open).map_err(refused)?;
-    let Some((open, dictionaries)) = open.into_iter().next() else {
-        let reason = cache.quarantined().remove(&entry.id);
-        return Err(Trouble::Damaged(reason.unwrap_or_else(|| "it can't be opened".to_owned())));
-    };
-    let mut read = |range: ByteRange| {
-        let read = read_ranges_blocking(&**cache.store(), vec![open.read(range)]).pop();
-        read.unwrap_or_else(|| Err(std::io::Error::other("the store gave no answer")))
-    };
-    let checked = segment::verify(open.path.clone(), entry.len, entry.footer_len, &mut read);
-    let found = checked.map_err(|error| match error {
+/// Checks all of a segment, and that it is the one that the manifest names; returns how many
+/// spans it has.
+fn check(store: &dyn SegmentStore, entry: &SegmentEntry) -> Result<u64, Trouble> {
+    let path: Arc<str> = entry.path().into();
+    let mut read = |range: ByteRange| read_one(store, &path, range);
+    let none = ByteRange { offset: 0, len: 0 };
+    let footer = Segment::footer_range(entry.len, entry.footer_len).unwrap_or(none);
+    let footer = read(footer).map_err(Trouble::of_read)?;
+    if crc32c::crc32c(&footer) != entry.footer_checksum {
+        return Err(Trouble::Damaged("its footer is not the one that was written".to_owned()));
+    }
+    let verified = segment::verify(Arc::clone(&path), entry.len, entry.footer_len, &mut read);
+    let verified = verified.map_err(|error| match error {
         VerifyError::Disk(error) => Trouble::of_read(error),
-        VerifyError::Damaged(error) => error.into(),
+        VerifyError::Damaged(damage) => Trouble::from(damage),
     })?;
-    *spans += found.span_count;
-    are_due("it has", found.span_count.cast_signed(), entry)?;
-    cache.check_trace_rows(&open, &dictionaries)?;
-    // Segments of pinned traces count nothing: their spans are copies.
-    if open.segment.section_range(ROLLUP_SECTION).is_some() {
+    let counted = (verified.span_count, verified.trace_count);
+    let due = (entry.span_count, entry.trace_count);
+    if counted == due {
+        return Ok(verified.span_count);
+    }
+    Err(Trouble::Damaged(format!("it has {counted:?} spans and traces where {due:?} are due")))
+}
+
+/// Checks what settling found of a segment whose bytes are right.
+fn check_settled(cache: &SegmentCache, entry: &SegmentEntry) -> Result<(), Trouble> {
+    let refused = |error: crate::ReadError| Trouble::Disk(io::Error::other(error.to_string()));
+    let open = cache.open([entry]).map_err(refused)?;
+    for (open, dictionaries) in cache.with_dictionaries(open).map_err(refused)? {
+        cache.check_trace_rows(&open, &dictionaries)?;
+        // Segments of pinned traces count nothing: their spans are copies.
+        if open.segment.section_range(ROLLUP_SECTION).is_none() {
+            continue;
+        }
         let mut rollup = Rollup::new(Limits::MERGED);
         cache.add_rollup(&open, |_| true, true, &mut rollup)?;
-        are_due("its rollup counts", rollup.spans().map(|row| row.count).sum(), entry)?;
+        let (counted, due) = (rollup.spans().map(|row| row.count).sum::<i64>(), entry.span_count);
+        if u64::try_from(counted) != Ok(due) {
+            let reason = format!("its rollup counts {counted} spans where {due} are due");
+            return Err(Trouble::Damaged(reason));
+        }
     }
     Ok(())
 }
 
-fn are_due(what: &str, found: i64, entry: &SegmentEntry) -> Result<(), Trouble> {
-    let due = entry.span_count;
-    if u64::try_from(found) == Ok(due) {
-        return Ok(());
-    }
-    Err(Trouble::Damaged(format!("{what} {found} spans where {due} are due")))
+fn read_one(store: &dyn SegmentStore, path: &Arc<str>, range: ByteRange) -> io::Result<Bytes> {
+    let wanted = RangeRead { path: Arc::clone(path), offset: range.offset, len: range.len };
+    let read = read_ranges_blocking(store, vec![wanted]).into_iter().next();
+    read.unwrap_or_else(|| Err(io::Error::other("the store gave no answer")))
 }

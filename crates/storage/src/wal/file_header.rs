@@ -81,6 +81,17 @@ impl FileHeader {
     }
 }
 
+/// Puts the checksums of both copies right, as far as they are there.
+pub(super) fn with_checksums(mut file: Vec<u8>) -> Vec<u8> {
+    for offset in COPY_OFFSETS {
+        if let Some(copy) = file.get_mut(offset..offset + COPY_LEN) {
+            let checksum = crc32c::crc32c(&copy[..CHECKED_LEN]);
+            copy[CHECKED_LEN..].copy_from_slice(&checksum.to_le_bytes());
+        }
+    }
+    file
+}
+
 fn decode_copy(copy: &[u8]) -> Result<FileHeader, HeaderError> {
     let number = |offset: usize| {
         copy.get(offset..offset + 8)

@@ -14,6 +14,11 @@ pub(super) const MARKER: [u8; 4] = *b"\xf5SpR";
 /// Marker, length of the head, length of the body, checksum of the body, checksum of the head.
 pub(super) const PREFIX_LEN: usize = 20;
 
+/// The longest head: tenant, origin and limits are short names. Whoever looks for records behind
+/// damage checks no more than this at each place that looks like one, so that a file full of such
+/// places, which a sender can make, is read in little time.
+const HEAD_LEN_MAX: usize = 8 << 10;
+
 /// Where in a file a record stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Site {
@@ -39,7 +44,7 @@ pub(super) struct Framed<'a> {
 /// # Errors
 ///
 /// Refuses a request of which a name is longer than 255 bytes, or whose parts are too many or
-/// too long for the fields that count them.
+/// too long for the fields that count them, or whose names are too long together.
 pub(crate) fn record_len(batch: &Batch) -> Result<u64, AppendError> {
     record_len_of(&batch.tenant, &batch.origin, batch.body.len())
 }
@@ -59,9 +64,7 @@ pub(crate) fn record_len_of(
         }
         len += 1 + text.len();
     }
-    for (count, max) in
-        [(origin.limits.len(), u64::from(u16::MAX)), (body_len, u64::from(u32::MAX))]
-    {
+    for (count, max) in [(len - PREFIX_LEN, HEAD_LEN_MAX as u64), (body_len, u64::from(u32::MAX))] {
         if count as u64 > max {
             return Err(AppendError::TooLarge { len: count as u64, len_max: max });
         }
@@ -114,7 +117,8 @@ pub(super) fn frame(bytes: &[u8], site: Site) -> Option<Framed<'_>> {
     if prefix[..4] != MARKER {
         return None;
     }
-    let (head, rest) = rest.split_at_checked(number(4) as usize)?;
+    let head_len = number(4) as usize;
+    let (head, rest) = rest.split_at_checked(head_len).filter(|_| head_len <= HEAD_LEN_MAX)?;
     if head_checksum(site, &prefix[..PREFIX_LEN - 4], head) != number(16) {
         return None;
     }
@@ -122,6 +126,22 @@ pub(super) fn frame(bytes: &[u8], site: Site) -> Option<Framed<'_>> {
     let body = rest.get(..body_len);
     let body = body.filter(|body| crc32c::crc32c_append(site.seed, body) == number(12));
     Some(Framed { head, body, len: (PREFIX_LEN + head.len() + body_len) as u64 })
+}
+
+/// Puts the checksums of the record at the start of `bytes` right; returns its length, or `None`
+/// when it is not all there.
+pub(super) fn put_checksums(bytes: &mut [u8], site: Site) -> Option<usize> {
+    let number = |at: usize| {
+        let number = bytes.get(at..at + 4)?.first_chunk()?;
+        usize::try_from(u32::from_le_bytes(*number)).ok()
+    };
+    let head_end = PREFIX_LEN.checked_add(number(4)?)?;
+    let end = head_end.checked_add(number(8)?)?;
+    let body_checksum = crc32c::crc32c_append(site.seed, bytes.get(head_end..end)?);
+    bytes[12..16].copy_from_slice(&body_checksum.to_le_bytes());
+    let checksum = head_checksum(site, &bytes[..PREFIX_LEN - 4], &bytes[PREFIX_LEN..head_end]);
+    bytes[16..PREFIX_LEN].copy_from_slice(&checksum.to_le_bytes());
+    Some(end)
 }
 
 /// The kind of address, the address, the port, and IPv6's flow and scope: always all.

@@ -73,7 +73,8 @@ pub(crate) fn replay(replay: Replay<'_>) -> Result<Replayed, OpenError> {
     let end = end?;
     finished?;
     // A process that ended without a sync left records that its successor finds, shows and
-    // seals: they must not vanish with the power after that.
+    // seals: they must not vanish with the power after that. Records that it could not sync are
+    // believed here as well; it acknowledged none of them.
     if let Some(end) = end {
         let name = path(&file_name(end.file_id));
         disk.open(&name).and_then(|mut file| file.sync()).map_err(at(&name))?;
@@ -132,7 +133,7 @@ impl Inventory {
 
     fn next_file_id(&self) -> u64 {
         let others = self.spares.iter().chain(&self.fresh).map(|(file_id, _)| *file_id);
-        others.chain(self.logs.keys().copied()).max().map_or(1, |newest| newest + 1)
+        others.chain(self.logs.keys().copied()).max().map_or(1, |newest| newest.saturating_add(1))
     }
 }
 
@@ -178,7 +179,8 @@ impl<'a> Run<'a> {
             headers.insert(*file_id, read_header(self.disk, *file_id, &path(&listed.name))?);
         }
         // Where a file ends, its successor says.
-        let seals = headers.values().flatten().filter_map(|header| header.seal);
+        let older = |header: &FileHeader| header.seal.filter(|seal| seal.file_id < header.file_id);
+        let seals = headers.values().flatten().filter_map(older);
         let ends: BTreeMap<u64, u64> = seals.map(|seal| (seal.file_id, seal.len)).collect();
         let mut last = None;
         for (file_id, listed) in &inventory.logs {

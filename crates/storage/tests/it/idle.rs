@@ -60,11 +60,49 @@ fn a_store_comes_to_rest_with_all_in_segments_and_then_leaves_the_disk_alone() {
     now_ns = drive(&mut engine, now_ns);
     let stats = engine.stats();
     assert!(stats.head_spans == 0 && stats.flushes >= 7 && stats.compactions > 0, "{stats:?}");
-    let calls = disk.calls();
+    let (calls, files) = (disk.calls(), disk.files());
     let day_ns = 24 * 3_600_000_000_000;
-    assert!(engine.next_job(now_ns + day_ns).is_none());
-    assert_eq!((engine.upkeep_due_ns(), engine.due_ns()), (None, None));
+    for day in 1..=30 {
+        engine.commit(now_ns + day * day_ns, &mut |(), _| {});
+        engine.tick(now_ns + day * day_ns);
+        assert!(engine.next_job(now_ns + day * day_ns).is_none());
+        assert_eq!((engine.upkeep_due_ns(), engine.due_ns()), (None, None));
+    }
     assert_eq!(disk.calls(), calls);
+    assert!(disk.files() == files, "a file has changed");
+}
+
+#[test]
+fn starts_of_an_idle_store_make_no_file_grow() {
+    let disk = SimDisk::new(5);
+    let mut engine = open(&disk);
+    append(&mut engine, 0..100);
+    drive(&mut engine, NOW_NS);
+    engine.close(NOW_NS, &mut |(), _| {}).unwrap();
+    let mut before = None;
+    for _ in 0..4 {
+        let mut engine = open(&disk);
+        drive(&mut engine, NOW_NS);
+        engine.close(NOW_NS, &mut |(), _| {}).unwrap();
+        let files = disk.files();
+        assert!(before.is_none_or(|before| before == files), "{:?}", files.keys());
+        before = Some(files);
+    }
+}
+
+#[test]
+fn a_store_without_an_age_to_flush_at_flushes_when_it_is_asked_and_never_by_itself() {
+    let disk = SimDisk::new(6);
+    let options = Options { flush_age_max_ns: u64::MAX, ..small_options(8 << 10) };
+    let disk = Arc::new(disk);
+    let mut engine = Engine::open(options, 7, disk, &SeedDecoder, &mut |_| {}).unwrap();
+    append(&mut engine, 0..40);
+    engine.want_flush();
+    let job = engine.next_job(NOW_NS).unwrap();
+    append(&mut engine, 40..80);
+    engine.finish_job(job.run(), NOW_NS);
+    assert!(engine.next_job(NOW_NS + 365 * 24 * 3_600_000_000_000).is_none());
+    assert_eq!(engine.stats().head_spans, 40);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod memory;
 mod quarantine;
 mod recycling;
 mod rollups;
+mod rounds;
 mod segment_store;
 mod segments;
 mod simulation;

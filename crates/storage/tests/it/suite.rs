@@ -1,183 +1,227 @@
-//! What every span store must do, against an oracle that keeps a plain list.
+//! One suite for every span store: random operations, and after them every question, against an
+//! oracle that keeps a plain list.
+//!
+//! The same cases run on a store that keeps all in memory, on one that has all in segments, on
+//! one that is mixed, and on one whose segments are read from a store that answers in rounds.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+mod oracle;
+mod questions;
+mod subject;
+
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::mpsc::channel;
 
 use proptest::prelude::*;
-use spandrel_model::{Span, SpanKind};
-use spandrel_storage::{
-    Batch, EmbeddedStore, NameRequest, Predicate, ScanRequest, SpanFilter, SpanStore, Tenant,
-    TextTest, attribute_prints_as,
-};
-use testkit::{SeedDecoder, SimDisk, seeded_batch, seeded_span};
+use proptest::test_runner::TestRunner;
+use spandrel_storage::{ScanRequest, SpanStore, Tenant};
+use testkit::seeded_batch;
 
-use crate::ledger::{TRACE_ID_MAX, small_options};
+use oracle::Oracle;
+use questions::{Question, questions};
+use subject::{Place, Subject, append};
 
-/// The spans of each tenant, in the order they came.
-#[derive(Default)]
-struct Oracle(BTreeMap<Tenant, Vec<Span<'static>>>);
+/// How many random courses each store has to go through, unless `SPANDREL_SUITE_CASES` says.
+const CASES: u32 = 48;
 
-/// A trace as the oracle knows it: place in the order, id, spans.
-type Trace = (Option<u64>, u64, Vec<Span<'static>>);
-
-impl Oracle {
-    fn spans(&self, tenant: &Tenant) -> &[Span<'static>] {
-        self.0.get(tenant).map_or(&[], Vec::as_slice)
-    }
-
-    fn trace(&self, tenant: &Tenant, low: u64) -> Vec<Span<'static>> {
-        self.spans(tenant).iter().filter(|span| span.trace_id.low() == low).cloned().collect()
-    }
-
-    fn scan(&self, tenant: &Tenant, request: &ScanRequest) -> Vec<Trace> {
-        let is_inside = |span: &Span<'_>| match span.start_ns {
-            None => request.start_min_ns.is_none(),
-            Some(start) => {
-                start >= request.start_min_ns.unwrap_or(0)
-                    && start <= request.start_max_ns.unwrap_or(u64::MAX)
-            }
-        };
-        let mut traces: Vec<Trace> = (1..=TRACE_ID_MAX)
-            .map(|low| (low, self.trace(tenant, low)))
-            .filter(|(_, spans)| spans.iter().any(is_inside))
-            .filter(|(_, spans)| {
-                request.filters.iter().all(|filter| spans.iter().any(|span| filter.matches(span)))
-            })
-            .map(|(low, spans)| (spans.iter().filter_map(|span| span.start_ns).max(), low, spans))
-            .collect();
-        traces.sort_by_key(|trace| Reverse((trace.0, trace.1)));
-        traces
-    }
-
-    fn names(&self, tenant: &Tenant, wanted: &NameRequest) -> Vec<String> {
-        let of = |span: &Span<'_>, service: &str| {
-            span.service_name().is_some_and(|name| name.to_lowercase() == service)
-        };
-        let names: BTreeSet<String> = self
-            .spans(tenant)
-            .iter()
-            .filter_map(|span| match wanted {
-                NameRequest::Services => span.service_name().map(str::to_owned),
-                NameRequest::SpanNames { service } => {
-                    of(span, service).then(|| span.name.to_string())
-                }
-                NameRequest::RemoteServices { service } => {
-                    span.remote_service_name().filter(|_| of(span, service)).map(str::to_owned)
-                }
-            })
-            .collect();
-        names.into_iter().filter(|name| !name.is_empty()).collect()
-    }
+/// Something that happens to a store. Tenants and traces are numbers.
+#[derive(Clone, Debug)]
+enum Event {
+    /// A request with so many spans that were not sent before.
+    Append {
+        tenant: usize,
+        len: u64,
+    },
+    /// A request with spans that were sent before, some time back.
+    Resend {
+        tenant: usize,
+        back: u64,
+        len: u64,
+    },
+    /// Memory goes to a segment, and segments are merged once there are enough of them.
+    Flush,
+    Restart,
+    Delete {
+        tenant: usize,
+        low: u64,
+    },
+    Pin {
+        tenant: usize,
+        low: u64,
+    },
+    Unpin {
+        tenant: usize,
+        low: u64,
+    },
+    /// Everything is asked.
+    Check,
 }
 
-fn append(store: &dyn SpanStore, batch: Batch) {
-    let (told, outcome) = channel();
-    store.append(batch, Box::new(move |result| told.send(result).unwrap()));
-    outcome.recv().unwrap().unwrap();
-}
-
-fn scan(store: &dyn SpanStore, tenant: &Tenant, request: &ScanRequest) -> Vec<Trace> {
-    let mut found = Vec::new();
-    let visit = &mut |trace: spandrel_storage::FoundTrace| {
-        let spans: Vec<Span<'static>> = trace.spans.iter().map(|span| (**span).clone()).collect();
-        let start = spans.iter().filter_map(|span| span.start_ns).max();
-        found.push((start, trace.trace_id_low, spans));
-        ControlFlow::Continue(())
-    };
-    store.scan(tenant, request, visit).unwrap();
-    found
-}
-
-fn check(store: &dyn SpanStore, oracle: &Oracle, tenant: &Tenant, requests: &[ScanRequest]) {
-    for low in 0..=TRACE_ID_MAX {
-        let found = store.trace(tenant, low).unwrap();
-        let found: Vec<Span<'static>> = found.iter().map(|span| (**span).clone()).collect();
-        assert_eq!(found, oracle.trace(tenant, low));
-    }
-    for request in requests {
-        assert_eq!(scan(store, tenant, request), oracle.scan(tenant, request), "{request:?}");
-    }
-    let service = |name: &str| name.to_owned();
-    for wanted in [
-        NameRequest::Services,
-        NameRequest::SpanNames { service: service("backend") },
-        NameRequest::SpanNames { service: service("Backend") },
-        NameRequest::RemoteServices { service: service("frontend") },
-    ] {
-        assert_eq!(store.names(tenant, &wanted).unwrap(), oracle.names(tenant, &wanted));
-    }
-}
-
-fn predicates() -> impl Strategy<Value = Predicate> {
+fn event() -> impl Strategy<Value = Event> {
+    let tenant = || prop_oneof![5 => Just(0_usize), 1 => Just(1_usize)];
+    let low = || 1..=oracle::TRACE_ID_MAX;
     prop_oneof![
-        Just(Predicate::ServiceName(TextTest::EqualsFolded("backend".into()))),
-        Just(Predicate::SpanName(TextTest::Equals("operation-1".into()))),
-        Just(Predicate::EventName(TextTest::Equals("event-2".into()))),
-        Just(Predicate::DurationNs { min: 100, max: 300 }),
-        Just(Predicate::Kind(SpanKind::Server)),
-        Just(attribute_prints_as("key-1", "value-2")),
+        10 => (tenant(), 0..12_u64).prop_map(|(tenant, len)| Event::Append { tenant, len }),
+        2 => (tenant(), 0..60_u64, 1..6_u64)
+            .prop_map(|(tenant, back, len)| Event::Resend { tenant, back, len }),
+        4 => Just(Event::Flush),
+        1 => Just(Event::Restart),
+        1 => (tenant(), low()).prop_map(|(tenant, low)| Event::Delete { tenant, low }),
+        1 => (tenant(), low()).prop_map(|(tenant, low)| Event::Pin { tenant, low }),
+        1 => (tenant(), low()).prop_map(|(tenant, low)| Event::Unpin { tenant, low }),
+        1 => Just(Event::Check),
     ]
 }
 
-fn requests() -> impl Strategy<Value = ScanRequest> {
-    let time = || proptest::option::of(900_u64..2_100);
-    let filter = proptest::collection::vec(predicates(), 0..3)
-        .prop_map(|predicates| SpanFilter { predicates });
-    (time(), time(), proptest::collection::vec(filter, 0..3)).prop_map(
-        |(start_min_ns, start_max_ns, filters)| ScanRequest { start_min_ns, start_max_ns, filters },
-    )
+/// What the cases of one store did, for the counts that are printed.
+#[derive(Debug, Default)]
+struct Counts {
+    spans: u64,
+    flushes: u64,
+    merges: u64,
+    scans: u64,
+    scans_with_answers: u64,
+    traces_visited: u64,
+    spans_compared: u64,
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..Default::default() })]
+/// A store and its oracle on their course.
+struct Course {
+    subject: Subject,
+    oracle: Oracle,
+    next_seed: u64,
+}
 
-    #[test]
-    fn the_embedded_store_answers_as_a_plain_list_before_and_after_a_start(
-        batches in proptest::collection::vec((0..2_usize, 0..6_u64), 1..40),
-        requests in proptest::collection::vec(requests(), 1..6),
-        restart_at in 0..40_usize,
-    ) {
-        let tenants = [Tenant::default(), Tenant::new("other").unwrap()];
-        let disk = Arc::new(SimDisk::new(1));
-        let open = || {
-            let options = small_options(16 << 10);
-            EmbeddedStore::open(options, disk.clone(), SeedDecoder::shared()).unwrap()
-        };
-        let (mut store, mut oracle) = (open(), Oracle::default());
-        for (index, (tenant, len)) in batches.iter().enumerate() {
-            let seeds: Vec<u64> = (0..*len).map(|at| index as u64 * 8 + at).collect();
-            let tenant = &tenants[*tenant];
-            append(&store, seeded_batch(tenant, &seeds));
-            let spans = seeds.iter().map(|seed| seeded_span(*seed));
-            oracle.0.entry(tenant.clone()).or_default().extend(spans);
-            if index == restart_at {
-                drop(store);
-                store = open();
+impl Course {
+    fn new(place: Place) -> Self {
+        Self { subject: Subject::new(place), oracle: Oracle::default(), next_seed: 0 }
+    }
+
+    fn take(&mut self, event: &Event, questions: &[Question], counts: &mut Counts) {
+        match event {
+            Event::Append { tenant, len } => {
+                let seeds: Vec<u64> = (self.next_seed..self.next_seed + len).collect();
+                self.next_seed += len;
+                self.send(*tenant, &seeds, counts);
             }
-        }
-        for tenant in &tenants {
-            check(&store, &oracle, tenant, &requests);
+            Event::Resend { tenant, back, len } => {
+                let start = self.next_seed.saturating_sub(*back);
+                let seeds: Vec<u64> = (start..self.next_seed.min(start + len)).collect();
+                self.send(*tenant, &seeds, counts);
+            }
+            Event::Flush => self.subject.flush(),
+            Event::Restart => self.subject.restart(),
+            Event::Delete { tenant, low } => {
+                self.subject.store().delete_trace(&tenants()[*tenant], *low).unwrap();
+                self.oracle.delete(*tenant, *low);
+            }
+            Event::Pin { tenant, low } => {
+                let pinned = self.subject.store().pin_trace(&tenants()[*tenant], *low).unwrap();
+                assert!(pinned >= self.oracle.distinct(*tenant, *low).len());
+            }
+            Event::Unpin { tenant, low } => {
+                self.subject.store().unpin_trace(&tenants()[*tenant], *low).unwrap();
+            }
+            Event::Check => self.check(questions, counts),
         }
     }
+
+    fn send(&mut self, tenant: usize, seeds: &[u64], counts: &mut Counts) {
+        append(self.subject.store(), seeded_batch(&tenants()[tenant], seeds));
+        self.oracle.append(tenant, seeds);
+        counts.spans += seeds.len() as u64;
+    }
+
+    fn check(&self, questions: &[Question], counts: &mut Counts) {
+        self.subject.settle();
+        for tenant in 0..tenants().len() {
+            counts.spans_compared += self.oracle.check_traces(tenant, self.subject.store());
+            self.oracle.check_names(tenant, self.subject.store());
+            for question in questions {
+                let visited = self.oracle.check_scan(tenant, question, &self.subject);
+                counts.scans += 1;
+                counts.scans_with_answers += u64::from(visited > 0);
+                counts.traces_visited += visited;
+            }
+        }
+        assert_eq!(self.subject.store().missing(), None);
+    }
+
+    fn finish(mut self, questions: &[Question], counts: &mut Counts) {
+        self.check(questions, counts);
+        self.subject.restart();
+        self.check(questions, counts);
+        let (flushes, merges) = self.subject.end();
+        counts.flushes += flushes;
+        counts.merges += merges;
+    }
+}
+
+fn tenants() -> [Tenant; 2] {
+    [Tenant::default(), Tenant::new("other").unwrap()]
+}
+
+fn cases() -> u32 {
+    std::env::var("SPANDREL_SUITE_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(CASES)
+}
+
+/// Runs random courses on stores of a kind; returns what they did.
+fn run(place: Place) -> Counts {
+    let config = ProptestConfig { failure_persistence: None, cases: cases(), ..Default::default() };
+    let counts = std::cell::RefCell::new(Counts::default());
+    let courses = (proptest::collection::vec(event(), 1..60), questions());
+    let outcome = TestRunner::new(config).run(&courses, |(events, questions)| {
+        let counts = &mut *counts.borrow_mut();
+        let mut course = Course::new(place);
+        for event in &events {
+            course.take(event, &questions, counts);
+        }
+        course.finish(&questions, counts);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{place:?}: {error}"));
+    let counts = counts.into_inner();
+    println!("{place:?}, {} courses, wrong spans 0: {counts:?}", cases());
+    assert!(counts.scans_with_answers > counts.scans / 8, "most questions have no answer");
+    counts
+}
+
+#[test]
+fn a_store_with_all_in_memory_answers_as_a_plain_list() {
+    let counts = run(Place::Memory);
+    assert_eq!(counts.flushes, 0);
+}
+
+#[test]
+fn a_store_with_all_in_segments_answers_as_a_plain_list() {
+    let counts = run(Place::Segments);
+    assert!(counts.flushes > 0 && counts.merges > 0);
+}
+
+#[test]
+fn a_store_with_spans_in_memory_and_in_segments_answers_as_a_plain_list() {
+    let counts = run(Place::Mixed);
+    assert!(counts.flushes > 0 && counts.merges > 0);
+}
+
+#[test]
+fn a_store_whose_segments_are_far_away_answers_as_a_plain_list() {
+    let counts = run(Place::FarAway);
+    assert!(counts.flushes > 0 && counts.merges > 0);
 }
 
 #[test]
 fn a_scan_stops_where_its_visitor_breaks() {
-    let store = EmbeddedStore::open(
-        small_options(16 << 10),
-        Arc::new(SimDisk::new(1)),
-        SeedDecoder::shared(),
-    )
-    .unwrap();
-    append(&store, seeded_batch(&Tenant::default(), &(0..100).collect::<Vec<u64>>()));
-    let mut visited = 0;
-    let visit = &mut |_| {
-        visited += 1;
-        if visited == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    store.scan(&Tenant::default(), &ScanRequest::default(), visit).unwrap();
-    assert_eq!(visited, 3);
+    for place in [Place::Memory, Place::Segments, Place::Mixed, Place::FarAway] {
+        let subject = Subject::new(place);
+        let seeds: Vec<u64> = (0..100).collect();
+        append(subject.store(), seeded_batch(&Tenant::default(), &seeds));
+        subject.flush();
+        subject.settle();
+        let mut visited = 0;
+        let visit = &mut |_| {
+            visited += 1;
+            if visited == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        subject.store().scan(&Tenant::default(), &ScanRequest::default(), visit).unwrap();
+        assert_eq!(visited, 3);
+    }
 }

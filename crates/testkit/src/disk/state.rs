@@ -27,6 +27,8 @@ pub(super) struct State {
     /// Whether a call came after the one in which the power failed: it has no effect at all.
     is_over: bool,
     pub(super) boots: u64,
+    /// How many syncs of files failed since the machine started.
+    pub(super) failed_syncs: u64,
     /// In which boot the lock was taken, while it is.
     pub(super) locked_at: Option<u64>,
     inodes: Vec<Inode>,
@@ -70,6 +72,7 @@ impl State {
             capacity: None,
             is_over: false,
             boots: 0,
+            failed_syncs: 0,
             locked_at: None,
             inodes: Vec::new(),
             names: BTreeMap::new(),
@@ -228,6 +231,7 @@ impl State {
         if !self.is_honest || self.is_dead {
             return;
         }
+        self.failed_syncs += u64::from(!is_done);
         let inode = &mut self.inodes[inode];
         for write in std::mem::take(&mut inode.unsynced) {
             if is_done || self.numbers.one_in(2) {
@@ -250,6 +254,7 @@ impl State {
         self.is_dead = false;
         self.is_over = false;
         self.locked_at = None;
+        self.failed_syncs = 0;
         self.boots += 1;
     }
 

@@ -7,6 +7,7 @@ mod round_trip;
 mod rules;
 mod strategies;
 
+pub(crate) use self::strategies::list as lists;
 use spandrel_codec::otlp::{Format, decode, decode_archive, encode};
 use spandrel_model::Span;
 

@@ -191,7 +191,7 @@ prop_compose! {
 }
 
 /// Spans of which some share resource and scope.
-pub(super) fn list() -> impl Strategy<Value = Vec<Span<'static>>> {
+pub(crate) fn list() -> impl Strategy<Value = Vec<Span<'static>>> {
     vec((span(), any::<bool>(), any::<bool>()), 0..5).prop_map(|drawn| {
         let mut list: Vec<Span<'static>> = Vec::new();
         for (mut span, same_resource, same_scope) in drawn {

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use spandrel_storage::{Account, Progress, Recovery, Retention, StoreLen, StoreStats};
 
 use crate::app::App;
+use crate::doors::OpenDoor;
 use crate::serve::durability_text;
 
 pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Value> {
     let stats = app.store.stats();
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "doors": [{ "name": "main", "address": app.main_door.to_string() }],
+        "doors": app.doors.iter().map(door_view).collect::<Vec<_>>(),
         "dataDir": app.config.data_dir.display().to_string(),
         "durability": durability_text(app.config.durability),
         "memoryLimit": app.config.memory_bytes,
@@ -28,6 +29,10 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Value> {
         "trouble": stats.trouble.as_deref().or(stats.job_trouble.as_deref()),
         "partial": app.store.missing(),
     }))
+}
+
+fn door_view(door: &OpenDoor) -> Value {
+    json!({ "name": door.name, "address": door.address.to_string() })
 }
 
 fn account_view(account: &Account) -> Value {

@@ -177,8 +177,16 @@ impl Accounts {
         Ok(shown.len())
     }
 
-    /// Notes what a start found of one trace: that is there from now on, and nothing else.
-    pub(super) fn resolve(&mut self, tenant: usize, low: u64, shown: &[StoredSpan]) {
+    /// Notes what a start found of one trace: that is there from now on, and nothing else. Where
+    /// a process before had a sync that failed, what it did not acknowledge may still go with the
+    /// power: it is not written anew, and no later sync tells.
+    pub(super) fn resolve(
+        &mut self,
+        tenant: usize,
+        low: u64,
+        shown: &[StoredSpan],
+        is_synced: bool,
+    ) {
         if self.expiry != Expiry::Never {
             // The log may still hold what was taken with its segment.
             return;
@@ -188,7 +196,7 @@ impl Accounts {
             if *of == tenant && POOL.low(*index) == low {
                 let count = counts.get(index).copied().unwrap_or(0);
                 copies.max = count;
-                copies.is_due |= count > 0 && self.is_durable;
+                copies.is_due |= count > 0 && self.is_durable && is_synced;
             }
         }
     }
