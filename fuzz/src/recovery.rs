@@ -58,7 +58,7 @@ fn recover(file: &[u8]) {
 fn open(disk: &SimDisk) -> Result<Engine<()>, OpenError> {
     let account = |name| Account::new(name, 64 << 20);
     let options = Options {
-        file_len_max: 1 << 20,
+        file_len_max: 8 << 10,
         ..Options::new(account("head"), account("queue"), account("segments"))
     };
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());

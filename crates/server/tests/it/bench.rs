@@ -62,6 +62,22 @@ fn a_store_that_was_kept_is_asked_without_being_filled_again() {
 }
 
 #[test]
+fn a_corpus_without_a_file_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = "--profile shop --spans 2k --no-corpus-file --data-dir made --keep --verify-all";
+    bench(folder.path(), &format!("size {flags} --json made.json"));
+    assert!(!folder.path().join("made/corpus.otlp").exists());
+    bench(folder.path(), "size --profile shop --spans 2k --data-dir read --json read.json");
+    let facts = ["made.json", "read.json"].map(|name| {
+        let told: Value =
+            serde_json::from_slice(&fs::read(folder.path().join(name)).unwrap()).unwrap();
+        told["corpus"].clone()
+    });
+    assert_eq!(facts[0], facts[1]);
+    bench(folder.path(), &format!("lookup {flags}"));
+}
+
+#[test]
 fn a_corpus_is_written_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     for format in ["otlp-frames", "otlp-json", "zipkin-v1-json", "zipkin-v2-json"] {

@@ -66,7 +66,7 @@ fn spans() -> Vec<Span<'static>> {
                 trace_id: TraceId::new(1).unwrap(),
                 span_id: SpanId::new(2).unwrap(),
                 trace_state: "c=d".into(),
-                trace_flags: 0x301,
+                trace_flags: 0,
                 attributes: vec![Attribute::new("spandrel.carried", 9)],
                 dropped_attributes: 4,
             })

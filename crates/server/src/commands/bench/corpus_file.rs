@@ -1,4 +1,4 @@
-//! A corpus in a file: what it is, and its requests read back one by one.
+//! The requests of a corpus, one by one: read back from a file, or made as they are asked for.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::flags::CorpusFlags;
+use spandrel_corpus::{Requests, otlp};
 
 /// How much of the file is read at once.
 const CHUNK_LEN: usize = 8 << 20;
@@ -54,6 +55,52 @@ impl CorpusFacts {
     pub(super) fn is_of(&self, flags: &CorpusFlags) -> bool {
         let Self { traces, spans, requests, body_bytes, .. } = *self;
         *self == Self { traces, spans, requests, body_bytes, ..Self::wanted(flags) }
+    }
+}
+
+/// The requests of a corpus, in order.
+pub(super) enum CorpusRequests {
+    /// From a file.
+    Read(Frames),
+    /// Made when they are asked for.
+    Made(Box<Maker>),
+}
+
+/// Makes requests, and counts them.
+pub(super) struct Maker {
+    requests: Requests,
+    facts: CorpusFacts,
+}
+
+impl CorpusRequests {
+    /// Returns the next request's bytes and its count of spans.
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<(Bytes, u32)>> {
+        match self {
+            Self::Read(frames) => frames.next(),
+            Self::Made(maker) => Ok(maker.next()),
+        }
+    }
+}
+
+impl Maker {
+    pub(super) fn new(flags: &CorpusFlags) -> Self {
+        let requests = flags.corpus().requests(flags.spans.0, flags.spans_per_request);
+        Self { requests, facts: CorpusFacts::wanted(flags) }
+    }
+
+    /// What was made so far.
+    pub(super) fn into_facts(self) -> CorpusFacts {
+        CorpusFacts { traces: self.requests.traces_made(), ..self.facts }
+    }
+
+    fn next(&mut self) -> Option<(Bytes, u32)> {
+        let request = self.requests.next()?;
+        let mut body = Vec::new();
+        otlp::encode_request(&request, &mut body);
+        self.facts.spans += request.spans.len() as u64;
+        self.facts.requests += 1;
+        self.facts.body_bytes += body.len() as u64;
+        Some((body.into(), request.spans.len() as u32))
     }
 }
 

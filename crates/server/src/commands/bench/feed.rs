@@ -13,7 +13,7 @@ use spandrel_storage::{
 };
 
 use super::clock::{Stopwatch, thread_cpu_ns};
-use super::corpus_file::Frames;
+use super::corpus_file::CorpusRequests;
 use crate::clock::{Clock as _, SystemClock};
 
 /// How much of the head has to be free before a request is decoded: more than one needs, so that
@@ -29,7 +29,7 @@ pub(super) struct Fed {
     pub(super) spans: u64,
     pub(super) requests: u64,
     pub(super) body_bytes: u64,
-    /// Processor time of reading the corpus back, which is not the store's.
+    /// Processor time of reading the corpus back, or of making it, which is not the store's.
     pub(super) reading_cpu_ns: u64,
     /// Processor time from bytes to a batch.
     pub(super) decoding_cpu_ns: u64,
@@ -41,11 +41,11 @@ pub(super) struct Fed {
     pub(super) full_wall_ns: u64,
 }
 
-/// Appends all requests of a file, and returns when each is acknowledged.
+/// Appends all requests of a corpus, and returns when each is acknowledged.
 pub(super) fn feed(
     store: &EmbeddedStore,
     head: &Account,
-    frames: &mut Frames,
+    requests: &mut CorpusRequests,
     in_flight_max: u32,
 ) -> anyhow::Result<Fed> {
     let answers = Arc::new(Answers::default());
@@ -53,10 +53,10 @@ pub(super) fn feed(
     let wall = Stopwatch::start();
     loop {
         let before_ns = thread_cpu_ns();
-        let frame = frames.next()?;
+        let request = requests.next()?;
         let read_ns = thread_cpu_ns();
         fed.reading_cpu_ns += read_ns - before_ns;
-        let Some((body, span_count)) = frame else { break };
+        let Some((body, span_count)) = request else { break };
         answers.wait_below(in_flight_max)?;
         fed.full_wall_ns += wait_for_room(head);
         fed.spans += u64::from(span_count);

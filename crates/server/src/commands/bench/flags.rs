@@ -90,6 +90,10 @@ pub(super) struct RunFlags {
     /// Where the corpus and the store are put [default: a folder that is removed afterwards]
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
+    /// Make each request when it is sent instead of reading it back from a file, for a corpus that
+    /// the disk has no room for; the process's memory then has the making of it, its time not
+    #[arg(long)]
+    pub(super) no_corpus_file: bool,
     /// Leave the store in the data folder; without an own --data-dir, say where it is
     #[arg(long)]
     pub(super) keep: bool,

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use spandrel_storage::StoreStats;
 
 use super::clock::{Stopwatch, process_cpu_ns};
-use super::corpus_file::Frames;
+use super::corpus_file::CorpusRequests;
 use super::feed::{Fed, feed};
 use super::figures::{Section, per};
 use super::flags::RunFlags;
@@ -38,17 +38,16 @@ pub(super) struct Ingest {
 /// Fills an empty store, and leaves it open.
 pub(super) fn fill(
     folder: &Path,
-    frames: &Path,
+    requests: &mut CorpusRequests,
     flags: &RunFlags,
 ) -> anyhow::Result<(OpenStore, Ingest)> {
     let fan_in = flags.fan_in.map(usize::from);
     let mut open = OpenStore::open(folder, flags, fan_in)?;
-    let mut frames = Frames::open(frames)?;
     let mut ingest = Ingest::default();
     forget_peak();
     let (wall, cpu_ns) = (Stopwatch::start(), process_cpu_ns());
     let mut threads = ThreadTimes::read();
-    ingest.fed = feed(&open.store, &open.head, &mut frames, flags.in_flight)?;
+    ingest.fed = feed(&open.store, &open.head, requests, flags.in_flight)?;
     open.store.flush();
     ingest.flushed_wall_ns = wall.ns();
     open.wait_at_rest()?;
@@ -105,7 +104,7 @@ impl Ingest {
         let known_ns = self.threads.iter().map(|time| time.cpu_ns).sum::<u64>();
         let known_ns = known_ns + decoding_cpu_ns + appending_cpu_ns;
         add("opening, closing and the rest", cpu_ns.saturating_sub(known_ns));
-        add("reading the corpus back, not counted", reading_cpu_ns);
+        add("reading or making the corpus, not counted", reading_cpu_ns);
         let mut add =
             |name: &str, ns: u64| section.add(name, per(spans * 1_000_000_000, ns), "spans/s");
         add("rate on the wall until all is acknowledged", self.fed.wall_ns);

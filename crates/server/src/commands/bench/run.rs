@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 
 use super::compare::Compared;
-use super::corpus_file::CorpusFacts;
+use super::corpus_file::{CorpusFacts, CorpusRequests, Frames, Maker};
 use super::figures::{Figures, Section};
 use super::flags::RunFlags;
 use super::ingest::{Ingest, fill};
@@ -18,6 +18,9 @@ use crate::commands::print::print_lines;
 
 /// The file that says that the store beside it has all of the corpus.
 const WHOLE: &str = "store.whole";
+
+/// The file that says what the corpus is.
+const FACTS: &str = "corpus.json";
 
 /// Which figures are told.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +41,7 @@ pub(super) const ALL: Subjects = Subjects { size: true, ingest: true, lookup: tr
 /// Measures, prints, and fails when the store returned anything that was not sent.
 pub(super) fn run(flags: &RunFlags, subjects: &Subjects) -> anyhow::Result<()> {
     let folder = Folder::new(flags)?;
-    let facts = corpus_in(&folder.path, flags)?;
-    let (open, ingest) = store_in(&folder.path, flags, &facts, subjects)?;
+    let Filled { open, facts, ingest } = store_in(&folder.path, flags, subjects)?;
     let mut figures = Figures::default();
     if subjects.size {
         let sections = size::sections(&open.store, &folder.store(), facts.body_bytes)?;
@@ -141,25 +143,38 @@ fn frames_in(folder: &Path) -> PathBuf {
     folder.join("corpus.otlp")
 }
 
-/// Finds the corpus in a folder, or has it written.
-fn corpus_in(folder: &Path, flags: &RunFlags) -> anyhow::Result<CorpusFacts> {
-    let facts_path = folder.join("corpus.json");
-    if let Ok(text) = fs::read_to_string(&facts_path) {
-        let facts: CorpusFacts = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not of a bench", facts_path.display()))?;
-        if facts.is_of(&flags.corpus) && frames_in(folder).exists() {
-            return Ok(facts);
-        }
-        ensure!(
-            !folder.join("store").exists(),
-            "{} has a store of another corpus: name another folder, or remove it",
-            folder.display()
-        );
+/// What the corpus of a folder is, if it is the one that is wanted.
+fn facts_in(folder: &Path, flags: &RunFlags) -> anyhow::Result<Option<CorpusFacts>> {
+    let path = folder.join(FACTS);
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
+    let facts: CorpusFacts = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not of a bench", path.display()))?;
+    if facts.is_of(&flags.corpus) {
+        return Ok(Some(facts));
     }
-    let facts = generate(&frames_in(folder), flags)?;
-    fs::write(&facts_path, serde_json::to_vec(&facts)?)
-        .with_context(|| facts_path.display().to_string())?;
-    Ok(facts)
+    ensure!(
+        !folder.join("store").exists(),
+        "{} has a store of another corpus: name another folder, or remove it",
+        folder.display()
+    );
+    Ok(None)
+}
+
+fn write_facts(folder: &Path, facts: &CorpusFacts) -> anyhow::Result<()> {
+    let path = folder.join(FACTS);
+    fs::write(&path, serde_json::to_vec(facts)?).with_context(|| path.display().to_string())
+}
+
+/// The requests of the corpus, from a file that is in the folder or is written first, or not.
+fn requests_in(folder: &Path, flags: &RunFlags) -> anyhow::Result<CorpusRequests> {
+    if flags.no_corpus_file {
+        return Ok(CorpusRequests::Made(Box::new(Maker::new(&flags.corpus))));
+    }
+    let path = frames_in(folder);
+    if facts_in(folder, flags)?.is_none() || !path.exists() {
+        write_facts(folder, &generate(&path, flags)?)?;
+    }
+    Ok(CorpusRequests::Read(Frames::open(&path)?))
 }
 
 /// Has another process write the corpus, so that its memory is not counted as the store's.
@@ -181,28 +196,38 @@ fn generate(path: &Path, flags: &RunFlags) -> anyhow::Result<CorpusFacts> {
     serde_json::from_slice(&output.stdout).context("the corpus was written, and not told of")
 }
 
+/// A store that has all of a corpus.
+struct Filled {
+    open: OpenStore,
+    facts: CorpusFacts,
+    /// What filling it took, if that was done now.
+    ingest: Option<Ingest>,
+}
+
 /// Opens the store that is in the folder, or fills one.
-fn store_in(
-    folder: &Path,
-    flags: &RunFlags,
-    facts: &CorpusFacts,
-    subjects: &Subjects,
-) -> anyhow::Result<(OpenStore, Option<Ingest>)> {
+fn store_in(folder: &Path, flags: &RunFlags, subjects: &Subjects) -> anyhow::Result<Filled> {
+    let facts = facts_in(folder, flags)?;
     let store = folder.join("store");
     let whole = folder.join(WHOLE);
-    if whole.exists() && store.exists() {
+    if let Some(facts) = facts.filter(|_| whole.exists() && store.exists()) {
         ensure!(
             !subjects.ingest,
             "{} is filled already, and ingest wants an empty store: remove it",
             store.display()
         );
-        return Ok((OpenStore::open(&store, flags, Some(usize::from(u16::MAX)))?, None));
+        let open = OpenStore::open(&store, flags, Some(usize::from(u16::MAX)))?;
+        return Ok(Filled { open, facts, ingest: None });
     }
     ensure!(!store.exists(), "{} is of a bench that did not end: remove it", store.display());
     fs::create_dir_all(&store).with_context(|| store.display().to_string())?;
-    let (open, ingest) = fill(&store, &frames_in(folder), flags)?;
+    let mut requests = requests_in(folder, flags)?;
+    let (open, ingest) = fill(&store, &mut requests, flags)?;
+    if let CorpusRequests::Made(maker) = requests {
+        write_facts(folder, &maker.into_facts())?;
+    }
+    let facts = facts_in(folder, flags)?.context("what the corpus is was written just now")?;
     let found = open.store.stats().segment_spans;
     ensure!(found > 0 && found <= facts.spans, "{found} of {} spans are in segments", facts.spans);
     fs::write(&whole, "").with_context(|| whole.display().to_string())?;
-    Ok((open, Some(ingest)))
+    Ok(Filled { open, facts, ingest: Some(ingest) })
 }
