@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use spandrel_model::Resource;
 use spandrel_storage::{AppendError, Batch, Origin, Reservation, SpanBatch, SpanStore as _};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::admission::{
     Announced, ContentEncoding, ReadBody, body_len_max, inflate, inflated_len_told, read_body,
@@ -110,18 +110,24 @@ pub(super) async fn take_in_message(
     settle(app, from, received, tally).await
 }
 
-/// Decodes a small message on the caller's thread, and appends it without waiting for the store:
-/// for senders that wait for no answer. What is `held` is let go of when the store is done.
+/// A message whose sender waits for no answer.
+pub(super) struct Datagram {
+    pub(super) body: ReadBody,
+    pub(super) visit: Visit,
+    pub(super) tally: Tally,
+    /// Its share of what its door may hold, given back when the store is done.
+    pub(super) room: OwnedSemaphorePermit,
+}
+
+/// Decodes a datagram on the caller's thread, and appends it without waiting for the store.
 ///
 /// Returns what the sender told of itself, and the resource of its first span.
 pub(super) fn take_in_datagram(
     app: &App,
     format: WireFormat,
-    body: ReadBody,
-    visit: Visit,
-    mut tally: Tally,
-    held: impl Send + 'static,
+    datagram: Datagram,
 ) -> Option<(SenderReport, Option<Arc<Resource>>)> {
+    let Datagram { body, visit, mut tally, room } = datagram;
     if let Err(refusal) = app.check_ready() {
         tally.refuse(&refusal);
         return None;
@@ -144,7 +150,7 @@ pub(super) fn take_in_datagram(
                 // Memory is charged in steps that are large for a datagram.
                 received.charge.resize_regardless(len as u64 + received.spans.byte_len());
                 let from = From { door: visit.door, peer: Some(visit.peer) };
-                append(app, from, received, tally, move |_outcome| drop(held));
+                append(app, from, received, tally, move |_outcome| drop(room));
             }
             Some(told)
         }

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use spandrel_codec::jaeger::Format;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::admission::ReadBody;
 use crate::app::App;
 use crate::door::{Closing, DatagramDoor, Visit, closed};
 use crate::metrics::IntakeLabels;
 use crate::receivers::format::WireFormat;
-use crate::receivers::intake::take_in_datagram;
+use crate::receivers::intake::{Datagram, take_in_datagram};
 use crate::receivers::tally::Tally;
 use crate::refusal::Refusal;
 
@@ -29,25 +29,19 @@ const DATAGRAM_LEN_MAX: usize = 64 << 10;
 const QUEUE_LEN_MAX: usize = 4_096;
 /// How many bytes of datagrams a door holds, from the socket until they are on disk.
 const HELD_BYTES_MAX: u64 = 8 << 20;
+/// What each counts in that beside its own bytes: its spans in memory, at the least.
+const HELD_BESIDE: u32 = 2 << 10;
 /// How much of what all requests may have a door of datagrams may take: one over this.
 const HELD_SHARE: u64 = 4;
 /// How long reading pauses after it failed.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// A datagram that waits to be decoded.
-struct Datagram {
-    body: ReadBody,
-    peer: SocketAddr,
-    tally: Tally,
-    room: OwnedSemaphorePermit,
-}
 
 /// Takes datagrams until the server closes, and then what waits.
 pub(crate) async fn serve(app: Arc<App>, door: DatagramDoor, format: Format, closing: Closing) {
     let DatagramDoor { socket, name, .. } = door;
     let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
     let format = WireFormat::Jaeger(format);
-    let taking = tokio::spawn(take_all(Arc::clone(&app), name, format, waiting));
+    let taking = tokio::spawn(take_all(Arc::clone(&app), format, waiting));
     let held_bytes_max = HELD_BYTES_MAX.min(app.budget.requests.limit() / HELD_SHARE);
     let room = Arc::new(Semaphore::new(usize::try_from(held_bytes_max).unwrap_or(usize::MAX)));
     let inlet =
@@ -85,7 +79,7 @@ impl Inlet {
     fn take(&self, bytes: &[u8], peer: SocketAddr) {
         let tally = Tally::begin(Arc::clone(&self.app.metrics), self.labels);
         let len = u32::try_from(bytes.len()).expect("a datagram has under 64 KiB");
-        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(len) else {
+        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(len + HELD_BESIDE) else {
             return tally.drop_for("queue_full");
         };
         let charge = match self.app.budget.requests.reserve(len.into()) {
@@ -93,22 +87,18 @@ impl Inlet {
             Err(refused) => return tally.refuse(&Refusal::from(refused)),
         };
         let body = ReadBody { bytes: Bytes::copy_from_slice(bytes), charge };
-        let datagram = Datagram { body, peer, tally, room };
+        let datagram =
+            Datagram { body, visit: Visit { door: self.labels.door, peer }, tally, room };
         if let Err(full) = self.queue.try_send(datagram) {
             full.into_inner().tally.drop_for("queue_full");
         }
     }
 }
 
-async fn take_all(
-    app: Arc<App>,
-    door: &'static str,
-    format: WireFormat,
-    mut waiting: mpsc::Receiver<Datagram>,
-) {
-    while let Some(Datagram { body, peer, tally, room }) = waiting.recv().await {
-        let visit = Visit { door, peer };
-        if let Some((told, resource)) = take_in_datagram(&app, format, body, visit, tally, room) {
+async fn take_all(app: Arc<App>, format: WireFormat, mut waiting: mpsc::Receiver<Datagram>) {
+    while let Some(datagram) = waiting.recv().await {
+        let visit = datagram.visit;
+        if let Some((told, resource)) = take_in_datagram(&app, format, datagram) {
             app.jaeger_clients.hear(&app.metrics, visit, told, resource.as_deref());
         }
     }

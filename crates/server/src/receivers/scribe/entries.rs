@@ -100,7 +100,7 @@ impl Entries {
                 let index = self.index;
                 decoded
                     .first_reason
-                    .get_or_insert_with(|| DecodeError { span_index: Some(index), ..reason });
+                    .get_or_insert(DecodeError { span_index: Some(index), ..reason });
             }
         }
         self.index += 1;

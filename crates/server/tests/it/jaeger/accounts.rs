@@ -61,6 +61,10 @@ fn flood(doors: [SocketAddr; 2]) {
             for body in [&batch(format, id, 100)[..], b"\x82", &batch(Format::AgentBinary, id, 5)] {
                 socket.send(body).expect("it is sent");
             }
+            // Many more than have room at once.
+            for _ in 0..100 {
+                socket.send(&batch(format, id, 1)).expect("it is sent");
+            }
             if format == Format::AgentBinary {
                 socket.send(&with_bad_span(format, id)).expect("it is sent");
             }
