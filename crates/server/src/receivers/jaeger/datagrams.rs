@@ -103,3 +103,34 @@ async fn take_all(app: Arc<App>, format: WireFormat, mut waiting: mpsc::Receiver
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::ServeConfig;
+    use crate::metrics::LostLabels;
+
+    #[test]
+    fn what_has_no_room_and_no_place_in_the_queue_is_dropped_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = ServeConfig::temporary(folder.path());
+        let app = App::open(config, Vec::new(), Arc::new(SystemClock)).unwrap();
+        let labels = IntakeLabels { door: "jaeger-compact", format: "jaeger-agent-compact" };
+        let dropped = LostLabels { door: labels.door, format: labels.format, reason: "queue_full" };
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        for (room, places) in [(HELD_BESIDE as usize + 5, 2), (1 << 20, 1)] {
+            let (queue, waiting) = mpsc::channel(places);
+            let room = Arc::new(Semaphore::new(room));
+            let inlet = Inlet { app: Arc::clone(&app), queue, room, labels };
+            inlet.take(b"first", peer);
+            let before = app.metrics.refused_requests.get_or_create(&dropped).get();
+            inlet.take(b"second", peer);
+            assert_eq!(app.metrics.refused_requests.get_or_create(&dropped).get(), before + 1);
+            assert_eq!(waiting.len(), 1);
+            assert_eq!(app.budget.requests.used(), 5, "what is dropped charges nothing");
+        }
+        assert_eq!(app.budget.requests.used(), 0);
+        assert_eq!(app.metrics.received_requests.get_or_create(&labels).get(), 4);
+    }
+}

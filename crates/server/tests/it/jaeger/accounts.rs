@@ -61,7 +61,7 @@ fn flood(doors: [SocketAddr; 2]) {
             for body in [&batch(format, id, 100)[..], b"\x82", &batch(Format::AgentBinary, id, 5)] {
                 socket.send(body).expect("it is sent");
             }
-            // Many more than have room at once.
+            // Many small ones, of which none waits for the one before.
             for _ in 0..100 {
                 socket.send(&batch(format, id, 1)).expect("it is sent");
             }
