@@ -18,7 +18,9 @@ use crate::config::ServeConfig;
 use crate::doors::OpenDoor;
 use crate::metrics::{AccountsCollector, Metrics, StoreCollector};
 use crate::opening;
+use crate::receivers::JaegerClients;
 use crate::refusal::Refusal;
+use crate::sampling::Sampling;
 
 /// How many questions are answered at once; each takes a thread.
 const QUERIES_MAX: usize = 16;
@@ -77,6 +79,10 @@ pub(crate) struct App {
     long_works: Arc<Semaphore>,
     /// Turns and room for inflating bodies.
     pub(crate) inflaters: Inflaters,
+    /// How much each service is to sample.
+    pub(crate) sampling: Sampling,
+    /// What Jaeger's clients say that they lost.
+    pub(crate) jaeger_clients: JaegerClients,
 }
 
 /// What was found, and what of the store could not be looked at.
@@ -101,6 +107,7 @@ impl App {
         doors: Vec<OpenDoor>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Arc<Self>> {
+        let sampling = Sampling::open(config.sampling_strategies.as_deref())?;
         let budget = Budget::of(config.memory_bytes);
         let store = Arc::new(opening::start_store(&config, &budget, Arc::clone(&clock))?);
         let metrics = Arc::new(Metrics::default());
@@ -124,6 +131,8 @@ impl App {
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
             long_works: Arc::new(Semaphore::new(LONG_WORKS_MAX)),
             inflaters: Inflaters::default(),
+            sampling,
+            jaeger_clients: JaegerClients::default(),
         }))
     }
 

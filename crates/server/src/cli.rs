@@ -27,7 +27,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server: receivers, store, APIs.
-    Serve(ServeFlags),
+    Serve(Box<ServeFlags>),
     /// Run the article's client and server, and show their trace.
     Demo(DemoFlags),
     /// Draw one trace in the terminal.
@@ -152,7 +152,7 @@ impl Cli {
     pub(crate) fn run(self) -> ExitCode {
         let outcome = match self.command {
             None => serve::run(self.serve),
-            Some(Command::Serve(flags)) => serve::run(flags),
+            Some(Command::Serve(flags)) => serve::run(*flags),
             Some(Command::Demo(flags)) => commands::demo(&flags),
             Some(Command::Trace(flags)) => commands::trace(&flags),
             Some(Command::Services(flags)) => commands::services(&flags),

@@ -32,6 +32,27 @@ pub(crate) struct ServeFlags {
     /// The door for OTLP over HTTP, or `off`; the main door takes it too [default: 127.0.0.1:4318]
     #[arg(long, env = "SPANDREL_OTLP_HTTP", value_name = "HOST:PORT")]
     pub(crate) otlp_http: Option<String>,
+    /// The door for Jaeger's batches over HTTP, or `off` [default: 127.0.0.1:14268]
+    #[arg(long, env = "SPANDREL_JAEGER_THRIFT_HTTP", value_name = "HOST:PORT")]
+    pub(crate) jaeger_thrift_http: Option<String>,
+    /// The door for Jaeger's batches over gRPC, or `off` [default: 127.0.0.1:14250]
+    #[arg(long, env = "SPANDREL_JAEGER_GRPC", value_name = "HOST:PORT")]
+    pub(crate) jaeger_grpc: Option<String>,
+    /// The door for Jaeger's clients over UDP, compact Thrift, or `off` [default: 127.0.0.1:6831]
+    #[arg(long, env = "SPANDREL_JAEGER_COMPACT", value_name = "HOST:PORT")]
+    pub(crate) jaeger_compact: Option<String>,
+    /// The door for Jaeger's clients over UDP, binary Thrift, or `off` [default: 127.0.0.1:6832]
+    #[arg(long, env = "SPANDREL_JAEGER_BINARY", value_name = "HOST:PORT")]
+    pub(crate) jaeger_binary: Option<String>,
+    /// The door where Jaeger's clients ask how much to sample, or `off` [default: 127.0.0.1:5778]
+    #[arg(long, env = "SPANDREL_SAMPLING", value_name = "HOST:PORT")]
+    pub(crate) sampling: Option<String>,
+    /// A file of Jaeger's that says how much each service samples; read again when it changes [default: none, all is sampled]
+    #[arg(long, env = "SPANDREL_SAMPLING_STRATEGIES", value_name = "FILE")]
+    pub(crate) sampling_strategies: Option<PathBuf>,
+    /// The door for Zipkin's oldest senders, over Scribe, as in 127.0.0.1:9410 [default: off]
+    #[arg(long, env = "SPANDREL_SCRIBE", value_name = "HOST:PORT")]
+    pub(crate) scribe: Option<String>,
     /// Web sites whose pages may send spans, as in https://shop.example, several behind commas, or `*` for all [default: none]
     #[arg(long, env = "SPANDREL_CORS_ORIGIN", value_name = "ORIGIN")]
     pub(crate) cors_origin: Option<String>,
@@ -71,6 +92,13 @@ struct ConfigFile {
     listen: Option<String>,
     otlp_grpc: Option<String>,
     otlp_http: Option<String>,
+    jaeger_thrift_http: Option<String>,
+    jaeger_grpc: Option<String>,
+    jaeger_compact: Option<String>,
+    jaeger_binary: Option<String>,
+    sampling: Option<String>,
+    sampling_strategies: Option<PathBuf>,
+    scribe: Option<String>,
     cors_origin: Option<String>,
     data_dir: Option<PathBuf>,
     memory: Option<String>,
@@ -97,6 +125,8 @@ pub(crate) enum DoorSetting {
 pub(crate) struct ServeConfig {
     /// Where the doors bind, in the order of [`DOORS`].
     pub(crate) doors: [DoorSetting; DOORS.len()],
+    /// Where it stands how much each service samples; without it, all is sampled.
+    pub(crate) sampling_strategies: Option<PathBuf>,
     /// Which other sites' pages may send spans.
     pub(crate) cors_origins: CorsOrigins,
     /// Where spans are kept, absolute.
@@ -122,7 +152,14 @@ impl ServeConfig {
             flags.listen.or(file.listen),
             flags.otlp_grpc.or(file.otlp_grpc),
             flags.otlp_http.or(file.otlp_http),
+            flags.jaeger_thrift_http.or(file.jaeger_thrift_http),
+            flags.jaeger_grpc.or(file.jaeger_grpc),
+            flags.jaeger_compact.or(file.jaeger_compact),
+            flags.jaeger_binary.or(file.jaeger_binary),
+            flags.sampling.or(file.sampling),
+            flags.scribe.or(file.scribe),
         ];
+        let sampling_strategies = flags.sampling_strategies.or(file.sampling_strategies);
         let cors_origins = flags.cors_origin.or(file.cors_origin);
         let memory = flags.memory.or(file.memory);
         let durability = flags.durability.or(file.durability);
@@ -134,6 +171,7 @@ impl ServeConfig {
         let data_dir = data_dir(flags.data_dir.or(file.data_dir))?;
         Ok(Self {
             doors: settle_doors(asked)?,
+            sampling_strategies,
             cors_origins: CorsOrigins::parse(cors_origins.as_deref().unwrap_or_default())?,
             data_dir,
             memory_bytes: memory.as_deref().map_or(Ok(MEMORY_DEFAULT_BYTES), parse_memory)?,
@@ -150,6 +188,7 @@ impl ServeConfig {
         doors[0] = DoorSetting::Asked(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         Self {
             doors,
+            sampling_strategies: None,
             cors_origins: CorsOrigins::default(),
             data_dir: folder.to_owned(),
             memory_bytes: MEMORY_DEFAULT_BYTES,
@@ -183,6 +222,7 @@ fn settle_doors(
     let mut settings = [DoorSetting::Off; DOORS.len()];
     for ((setting, kind), asked) in settings.iter_mut().zip(DOORS).zip(asked) {
         *setting = match asked.as_deref() {
+            None if !kind.is_usual => DoorSetting::Off,
             None => DoorSetting::Usual(parse_address(kind, kind.usual_address)?),
             Some("off") if kind.name == MAIN.name => {
                 bail!("listen `off`: the main door can't be off")
@@ -342,13 +382,18 @@ mod tests {
         flags.listen = Some("127.0.0.1:2".to_owned());
         let config = ServeConfig::load(flags.clone()).unwrap();
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let doors = [(true, 2), (false, 4317), (false, 4318)].map(|(is_asked, port)| {
-            if is_asked {
-                DoorSetting::Asked(address(port))
-            } else {
-                DoorSetting::Usual(address(port))
-            }
-        });
+        let usual = |port| DoorSetting::Usual(address(port));
+        let doors = [
+            DoorSetting::Asked(address(2)),
+            usual(4317),
+            usual(4318),
+            usual(14268),
+            usual(14250),
+            usual(6831),
+            usual(6832),
+            usual(5778),
+            DoorSetting::Off,
+        ];
         assert_eq!((config.doors, config.memory_bytes), (doors, 128 << 20));
         assert_eq!(config.data_dir, Path::new("/d"));
 
@@ -359,8 +404,13 @@ mod tests {
 
     #[test]
     fn a_door_is_off_or_somewhere_and_the_main_one_is_somewhere() {
-        let settle =
-            |asked: [Option<&str>; 3]| settle_doors(asked.map(|text| text.map(Into::into)));
+        let settle = |asked: [Option<&str>; 3]| {
+            let mut all = [const { None }; DOORS.len()];
+            for (setting, text) in all.iter_mut().zip(asked) {
+                *setting = text.map(Into::into);
+            }
+            settle_doors(all)
+        };
         let settled = settle([None, Some("off"), Some("127.0.0.1:0")]).unwrap();
         assert!(matches!(settled[0], DoorSetting::Usual(address) if address.port() == 9411));
         assert_eq!(settled[1], DoorSetting::Off);

@@ -21,6 +21,7 @@ mod progress;
 mod quantity;
 mod receivers;
 mod refusal;
+mod sampling;
 mod self_trace;
 mod serve;
 mod ui;

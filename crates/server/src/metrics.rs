@@ -80,6 +80,16 @@ pub(crate) struct Metrics {
     pub(crate) connections: Family<DoorLabels, Counter>,
     /// Connections that the server closed.
     pub(crate) closed_connections: Family<DoorReasonLabels, Counter>,
+    /// Spans that clients of Jaeger's say they lost before they sent them.
+    pub(crate) client_lost_spans: Family<DoorReasonLabels, Counter>,
+    /// Batches that such clients numbered and that did not come when they were due.
+    pub(crate) client_missing_batches: Family<DoorLabels, Counter>,
+    /// Those of them that came later.
+    pub(crate) client_late_batches: Family<DoorLabels, Counter>,
+    /// Clients that were forgotten because there are too many.
+    pub(crate) forgotten_clients: Counter,
+    /// Files with sampling strategies that were refused.
+    pub(crate) refused_sampling_files: Counter,
     /// Questions refused because too many were being answered.
     pub(crate) refused_queries: Counter,
 }
@@ -114,6 +124,17 @@ impl Metrics {
         registry.register("connections", "Connections taken", self.connections.clone());
         let closed = self.closed_connections.clone();
         registry.register("closed_connections", "Connections closed by the server", closed);
+        let lost = self.client_lost_spans.clone();
+        registry.register("client_lost_spans", "Spans lost by Jaeger's clients, as they say", lost);
+        let missing = self.client_missing_batches.clone();
+        let help = "Numbered batches of Jaeger's clients that did not come when due";
+        registry.register("client_missing_batches", help, missing);
+        let late = self.client_late_batches.clone();
+        registry.register("client_late_batches", "Those of them that came later", late);
+        let forgotten = self.forgotten_clients.clone();
+        registry.register("forgotten_clients", "Jaeger's clients over the cap", forgotten);
+        let files = self.refused_sampling_files.clone();
+        registry.register("refused_sampling_files", "Sampling strategies not taken", files);
         let refused = self.refused_queries.clone();
         registry.register("refused_queries", "Questions over the cap", refused);
     }

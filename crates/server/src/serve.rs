@@ -23,12 +23,12 @@ use tracing_subscriber::EnvFilter;
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::{ServeConfig, ServeFlags};
-use crate::door::{Behind, DoorLimits};
-use crate::doors::{BoundDoors, OpenDoor};
+use crate::door::{Behind, Closing, DoorLimits};
+use crate::doors::{Bound, BoundDoors, OpenDoor};
 use crate::guard::guard;
-use crate::receivers::{cors, no_such_call};
+use crate::receivers::{cors, no_such_call, serve_datagrams, serve_scribe};
 use crate::refusal::Refusal;
-use crate::{demo, opening, self_trace};
+use crate::{demo, opening, sampling, self_trace};
 
 /// Serves until the process is asked to end.
 pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
@@ -102,14 +102,10 @@ impl Running {
         let app = opening.await.context("opening the store panicked")??;
         let (close_doors, closing) = watch::channel(false);
         let mut served = JoinSet::new();
-        for (kind, door) in bound.doors {
-            let behind = Behind {
-                router: router(&app, (kind.routes)(), door.address),
-                metrics: Arc::clone(&app.metrics),
-                limits: DoorLimits::USUAL,
-            };
-            served.spawn(door.serve(behind, closing.clone()));
+        for door in bound.doors {
+            served.spawn(serve_door(Arc::clone(&app), door, closing.clone()));
         }
+        served.spawn(sampling::watch(Arc::clone(&app), closing));
         Ok(Self { app, warnings: bound.warnings, close_doors, served })
     }
 
@@ -146,7 +142,23 @@ impl Running {
     }
 }
 
-/// What is behind a door, with what all doors have.
+/// Lets through a door what comes to it, until the server closes.
+async fn serve_door(app: Arc<App>, door: Bound, closing: Closing) {
+    match door {
+        Bound::Http(door, routes) => {
+            let behind = Behind {
+                router: router(&app, routes(), door.address),
+                metrics: Arc::clone(&app.metrics),
+                limits: DoorLimits::USUAL,
+            };
+            door.serve(behind, closing).await;
+        }
+        Bound::Datagrams(door, format) => serve_datagrams(app, door, format, closing).await,
+        Bound::Scribe(door) => serve_scribe(app, door, closing).await,
+    }
+}
+
+/// What is behind a door of HTTP, with what all of them have.
 fn router(app: &Arc<App>, routes: Router<Arc<App>>, address: SocketAddr) -> Router {
     let routes = if app.config.self_trace {
         routes.layer(self_trace::layer(Arc::clone(&app.store), Arc::clone(&app.clock)))

@@ -15,6 +15,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
 use pin_project_lite::pin_project;
 use spandrel_storage::{Account, Reservation};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::{Instant, Sleep};
 
 use crate::refusal::Refusal;
@@ -26,6 +27,8 @@ const BODY_LEN_MAX: u64 = 64 << 20;
 /// How much room a body gets at first, however much it announces; it doubles from there. So what
 /// a sender holds is never more than twice what it sent.
 const BODY_FIRST_BYTES: u64 = 256 << 10;
+/// How much of a message is read at a time.
+const MESSAGE_PART_LEN: usize = 8 << 10;
 /// How long a sender may take for its whole body.
 const BODY_READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a body may take however little of it there is.
@@ -81,10 +84,7 @@ pub(crate) async fn read_body(
             () = deadline.as_mut().passed() => return Err(arriving.too_slow()),
         };
         let Some(frame) = frame else { return Ok(arriving.finish()) };
-        let frame = frame.map_err(|error| {
-            let message = format!("the body broke off after {} bytes: {error}", arriving.len());
-            Refusal::new(StatusCode::BAD_REQUEST, "broken_body", message)
-        })?;
+        let frame = frame.map_err(|error| arriving.broken(&error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
         arriving.take(&data)?;
         deadline.as_mut().extend(data.len());
@@ -95,6 +95,33 @@ pub(crate) async fn read_body(
             arriving.expect(len)?;
         }
     }
+}
+
+/// Reads a message of a known length from a connection, under the limits of bodies.
+pub(crate) async fn read_message(
+    account: &Arc<Account>,
+    len: u64,
+    mut stream: impl AsyncRead + Unpin,
+) -> Result<ReadBody, Refusal> {
+    let mut arriving = Arriving::new(account)?;
+    arriving.expect(len)?;
+    let mut deadline = pin!(Deadline::new());
+    let mut part = [0; MESSAGE_PART_LEN];
+    while arriving.len() < len {
+        let left = usize::try_from(len - arriving.len()).unwrap_or(usize::MAX);
+        let part = &mut part[..left.min(MESSAGE_PART_LEN)];
+        let read = tokio::select! {
+            read = stream.read(part) => read,
+            () = deadline.as_mut().passed() => return Err(arriving.too_slow()),
+        };
+        let read_len = read.map_err(|error| arriving.broken(&error.to_string()))?;
+        if read_len == 0 {
+            return Err(arriving.broken("the connection was closed"));
+        }
+        arriving.take(&part[..read_len])?;
+        deadline.as_mut().extend(read_len);
+    }
+    Ok(arriving.finish())
 }
 
 /// What has arrived of a body.
@@ -151,6 +178,11 @@ impl Arriving {
         let message =
             format!("the body is over the limit of {len_max} bytes: send fewer spans at a time");
         Err(Refusal::too_large(message))
+    }
+
+    fn broken(&self, why: &str) -> Refusal {
+        let message = format!("the body broke off after {} bytes: {why}", self.len());
+        Refusal::new(StatusCode::BAD_REQUEST, "broken_body", message)
     }
 
     fn too_slow(&self) -> Refusal {

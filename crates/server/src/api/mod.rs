@@ -11,5 +11,6 @@ mod zipkin;
 
 pub(crate) use answer::mark_partial;
 pub(crate) use operations::routes as operations_routes;
+pub(crate) use parameters::Parameters;
 pub(crate) use spandrel::routes as spandrel_routes;
 pub(crate) use zipkin::routes as zipkin_routes;

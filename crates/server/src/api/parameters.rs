@@ -38,6 +38,11 @@ impl Parameters {
         Some(value)
     }
 
+    /// Returns every text of a parameter that may be repeated.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// Returns the parameter's text, which must be there; Zipkin takes an empty one.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
         self.given(name)

@@ -4,6 +4,7 @@
 //! no cap on how many there are. HTTP/1.1 and HTTP/2 without TLS (h2c) come through one door.
 
 mod activity;
+mod datagrams;
 mod limits;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use tower::ServiceExt as _;
 
 use crate::metrics::{DoorLabels, Metrics};
 use activity::{Activity, HeldBody, Told};
+pub(crate) use datagrams::DatagramDoor;
 pub(crate) use limits::DoorLimits;
 use watch::{Overdue, overdue};
 
@@ -69,9 +71,22 @@ impl Door {
         Ok(Self { listener, name, address })
     }
 
-    /// Lets requests through until `closing` turns true, then lets those inside finish.
+    /// Lets requests of HTTP through until `closing` turns true, then lets those inside finish.
     pub(crate) async fn serve(self, behind: Behind, closing: Closing) {
-        let Behind { metrics, limits, .. } = &behind;
+        let (metrics, limits) = (Arc::clone(&behind.metrics), behind.limits);
+        let converse = |stream, visit, closing| converse(stream, visit, behind.clone(), closing);
+        self.serve_each(&metrics, &limits, closing, converse).await;
+    }
+
+    /// Lets connections through until `closing` turns true, then lets those inside finish: each
+    /// has its conversation, which is told of the closing, too.
+    pub(crate) async fn serve_each<C: Future<Output = ()> + Send + 'static>(
+        self,
+        metrics: &Metrics,
+        limits: &DoorLimits,
+        closing: Closing,
+        converse: impl Fn(TcpStream, Visit, Closing) -> C,
+    ) {
         let door = self.name;
         let connections_max = limits.connections_max;
         let places = Arc::new(Semaphore::new(connections_max as usize));
@@ -94,9 +109,9 @@ impl Door {
                 continue;
             };
             metrics.connections.get_or_create(&DoorLabels { door }).inc();
-            let (behind, closing) = (behind.clone(), closing.clone());
+            let conversation = converse(stream, Visit { door, peer }, closing.clone());
             tokio::spawn(async move {
-                converse(stream, Visit { door, peer }, behind, closing).await;
+                conversation.await;
                 drop(place);
             });
         }
@@ -111,7 +126,8 @@ impl Door {
 /// Turns true when the server closes.
 pub(crate) type Closing = cell::Receiver<bool>;
 
-async fn closed(mut closing: Closing) {
+/// Waits until the server closes.
+pub(crate) async fn closed(mut closing: Closing) {
     // An error means that the sender is gone, which is as good as a signal.
     let _ = closing.wait_for(|is_closing| *is_closing).await;
 }

@@ -1,9 +1,10 @@
 //! From received bytes to spans: the same way when they arrive and when the log is replayed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use spandrel_codec::SpanSink;
-use spandrel_model::Span;
+use spandrel_model::{Resource, Span};
 use spandrel_storage::{Origin, OverBudget, RecordDecoder, Reservation, SpanBatch};
 
 use crate::admission::{ContentEncoding, inflate};
@@ -23,6 +24,8 @@ pub(crate) struct ChargedSpans {
     charge: Reservation,
     charged_ahead_bytes: u64,
     seen_spans: u64,
+    /// Of the first span.
+    resource: Option<Arc<Resource>>,
     refused: Option<OverBudget>,
 }
 
@@ -33,12 +36,17 @@ impl ChargedSpans {
     /// Starts with what the request charges already.
     pub(crate) fn new(charge: Reservation) -> Self {
         let spans = SpanBatch::new();
-        Self { spans, charge, charged_ahead_bytes: 0, seen_spans: 0, refused: None }
+        Self { spans, charge, charged_ahead_bytes: 0, seen_spans: 0, resource: None, refused: None }
     }
 
     /// How many spans came, those let go of included.
     pub(crate) fn seen_spans(&self) -> u64 {
         self.seen_spans
+    }
+
+    /// Returns the resource of the first span.
+    pub(crate) fn take_resource(&mut self) -> Option<Arc<Resource>> {
+        self.resource.take()
     }
 
     /// Returns the spans and all that they charge, or why there was no room.
@@ -67,6 +75,9 @@ impl ChargedSpans {
 
 impl SpanSink for ChargedSpans {
     fn span(&mut self, span: &Span<'_>) {
+        if self.seen_spans == 0 {
+            self.resource = Some(Arc::clone(&span.resource));
+        }
         self.seen_spans += 1;
         if self.refused.is_some() {
             return;

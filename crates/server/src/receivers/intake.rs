@@ -4,14 +4,15 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use axum::extract::Request;
 use bytes::Bytes;
 use http::HeaderMap;
-use spandrel_codec::otlp::Decoded;
+use spandrel_model::Resource;
 use spandrel_storage::{AppendError, Batch, Origin, Reservation, SpanBatch, SpanStore as _};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::admission::{
     Announced, ContentEncoding, ReadBody, body_len_max, inflate, inflated_len_told, read_body,
@@ -20,7 +21,7 @@ use crate::app::App;
 use crate::door::Visit;
 use crate::metrics::IntakeLabels;
 use crate::receivers::decode::{ChargedSpans, INFLATED_LEN_LIMIT};
-use crate::receivers::format::WireFormat;
+use crate::receivers::format::{Decoded, SenderReport, WireFormat};
 use crate::receivers::span_limits::{Cuts, Limited, SPAN_LIMITS, SpanLimits};
 use crate::receivers::tally::Tally;
 use crate::refusal::Refusal;
@@ -81,21 +82,110 @@ pub(super) async fn take_in<F: Framing>(
         Ok(format) => receive::<F>(app, format, request, &mut tally).await,
         Err(refusal) => Err(refusal),
     };
+    let from = From { door: labels.door, peer: visit.map(|visit| visit.peer) };
+    settle(app, from, received, tally).await
+}
+
+/// Decodes and stores a message that was read, or counts why it was not. Returns as [`take_in`]
+/// does: for doors that don't speak HTTP.
+pub(super) async fn take_in_message(
+    app: &Arc<App>,
+    format: WireFormat,
+    read: Result<ReadBody, Refusal>,
+    visit: Visit,
+) -> Result<Decoded, Refusal> {
+    let labels = IntakeLabels { door: visit.door, format: format.name() };
+    let mut tally = Tally::begin(Arc::clone(&app.metrics), labels);
+    let received = match app.check_ready().and(read) {
+        Ok(body) => {
+            tally.body_read(body.bytes.len());
+            let encoded = Encoded::plain(app, format);
+            let (found, outcome) = decode_where_it_fits(app, encoded, body).await;
+            count(&mut tally, found);
+            outcome
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let from = From { door: visit.door, peer: Some(visit.peer) };
+    settle(app, from, received, tally).await
+}
+
+/// A message whose sender waits for no answer.
+pub(super) struct Datagram {
+    pub(super) body: ReadBody,
+    pub(super) visit: Visit,
+    pub(super) tally: Tally,
+    /// Its share of what its door may hold, given back when the store is done.
+    pub(super) room: OwnedSemaphorePermit,
+}
+
+/// Decodes a datagram on the caller's thread, and appends it without waiting for the store.
+///
+/// Returns what the sender told of itself, and the resource of its first span.
+pub(super) fn take_in_datagram(
+    app: &App,
+    format: WireFormat,
+    datagram: Datagram,
+) -> Option<(SenderReport, Option<Arc<Resource>>)> {
+    let Datagram { body, visit, mut tally, room } = datagram;
+    if let Err(refusal) = app.check_ready() {
+        tally.refuse(&refusal);
+        return None;
+    }
+    let len = body.bytes.len();
+    tally.body_read(len);
+    let encoded = Encoded::plain(app, format);
+    let decoding = AssertUnwindSafe(|| decode(app, encoded, body));
+    let (found, outcome) = catch_unwind(decoding).unwrap_or_else(|_panic| {
+        tracing::error!(format = format.name(), "a datagram made the decoder panic");
+        (Found::default(), Err(Refusal::bad_request("the datagram made the decoder panic")))
+    });
+    count(&mut tally, found);
+    match outcome {
+        Ok(mut received) => {
+            let told = (received.decoded.told, received.resource.take());
+            if received.spans.is_empty() {
+                tally.store();
+            } else {
+                // Memory is charged in steps that are large for a datagram.
+                received.charge.resize_regardless(len as u64 + received.spans.byte_len());
+                let from = From { door: visit.door, peer: Some(visit.peer) };
+                append(app, from, received, tally, move |_outcome| drop(room));
+            }
+            Some(told)
+        }
+        Err(refusal) => {
+            tally.refuse(&refusal);
+            None
+        }
+    }
+}
+
+/// Stores what was received, or counts why nothing was.
+async fn settle(
+    app: &App,
+    from: From,
+    received: Result<Received, Refusal>,
+    tally: Tally,
+) -> Result<Decoded, Refusal> {
     match received {
         Ok(received) if received.spans.is_empty() => {
             tally.store();
             Ok(received.decoded)
         }
-        Ok(received) => {
-            let from = From { door: labels.door, peer: visit.map(|visit| visit.peer) };
-            store(app, from, received, tally).await
-        }
+        Ok(received) => store(app, from, received, tally).await,
         Err(refusal) => {
             tracing::debug!(reason = refusal.reason, message = refusal.message, "spans refused");
             tally.refuse(&refusal);
             Err(refusal)
         }
     }
+}
+
+fn count(tally: &mut Tally, found: Found) {
+    tally.received(found.spans);
+    tally.reject(found.rejected_spans, "invalid_span");
+    tally.cut(found.cuts);
 }
 
 /// Reads and decodes one request.
@@ -115,9 +205,7 @@ async fn receive<F: Framing>(
     let len_max = body_len_max(&app.budget.requests);
     let encoded = Encoded { format, encoding, len_max };
     let (found, outcome) = decode_where_it_fits(app, encoded, ReadBody { bytes, charge }).await;
-    tally.received(found.spans);
-    tally.reject(found.rejected_spans, "invalid_span");
-    tally.cut(found.cuts);
+    count(tally, found);
     outcome
 }
 
@@ -128,6 +216,8 @@ struct Received {
     spans: SpanBatch,
     charge: Reservation,
     decoded: Decoded,
+    /// Of the first span.
+    resource: Option<Arc<Resource>>,
 }
 
 /// How the bytes of a request stand for spans.
@@ -137,6 +227,14 @@ struct Encoded {
     encoding: ContentEncoding,
     /// How many bytes they may be when inflated.
     len_max: u64,
+}
+
+impl Encoded {
+    /// A message as its format has it.
+    fn plain(app: &App, format: WireFormat) -> Self {
+        let len_max = body_len_max(&app.budget.requests);
+        Self { format, encoding: ContentEncoding::Identity, len_max }
+    }
 }
 
 /// What was found in a request, however far it could be read.
@@ -189,8 +287,9 @@ fn decode(app: &App, encoded: Encoded, body: ReadBody) -> (Found, Result<Receive
     let rejected_spans = decoded.as_ref().map_or(0, |decoded| decoded.rejected as u64);
     let found = Found { spans: spans.seen_spans() + rejected_spans, rejected_spans, cuts };
     let received = decoded.and_then(|decoded| {
+        let resource = spans.take_resource();
         let (spans, charge) = spans.finish()?;
-        Ok(Received { bytes, encoded, spans, charge, decoded })
+        Ok(Received { bytes, encoded, spans, charge, decoded, resource })
     });
     (found, received)
 }
@@ -225,15 +324,34 @@ struct From {
     peer: Option<SocketAddr>,
 }
 
-/// Appends and waits for the outcome. The charge is given back, and the spans are counted, when
-/// the store is done, even when the asker is gone by then.
+/// Appends and waits for the outcome.
 async fn store(
     app: &App,
     from: From,
     received: Received,
     tally: Tally,
 ) -> Result<Decoded, Refusal> {
-    let Received { bytes, encoded, spans, charge, decoded } = received;
+    let (outcome_sender, outcome) = oneshot::channel::<Result<(), Refusal>>();
+    let decoded = append(app, from, received, tally, move |outcome| {
+        // Nobody listens any more when the client has hung up.
+        let _ = outcome_sender.send(outcome);
+    });
+    match outcome.await {
+        Ok(outcome) => outcome.map(|()| decoded),
+        Err(_dropped) => Err(AppendError::Closing.into()),
+    }
+}
+
+/// Appends. The charge is given back, and the spans are counted, when the store is done, even
+/// when the asker is gone by then.
+fn append(
+    app: &App,
+    from: From,
+    received: Received,
+    tally: Tally,
+    then: impl FnOnce(Result<(), Refusal>) + Send + 'static,
+) -> Decoded {
+    let Received { bytes, encoded, spans, charge, decoded, resource: _ } = received;
     let origin = Origin {
         format: Cow::Borrowed(encoded.format.name()),
         content_encoding: Cow::Borrowed(encoded.encoding.name()),
@@ -248,7 +366,6 @@ async fn store(
         ],
     };
     let batch = Batch { tenant: app.tenant(), origin, body: bytes, spans };
-    let (outcome_sender, outcome) = oneshot::channel::<Result<(), Refusal>>();
     let done = Box::new(move |outcome: Result<(), AppendError>| {
         drop(charge);
         let outcome = outcome.map_err(Refusal::from);
@@ -256,12 +373,8 @@ async fn store(
             Ok(()) => tally.store(),
             Err(refusal) => tally.refuse(refusal),
         }
-        // Nobody listens any more when the client has hung up.
-        let _ = outcome_sender.send(outcome);
+        then(outcome);
     });
     app.store.append(batch, done);
-    match outcome.await {
-        Ok(outcome) => outcome.map(|()| decoded),
-        Err(_dropped) => Err(AppendError::Closing.into()),
-    }
+    decoded
 }

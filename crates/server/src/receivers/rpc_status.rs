@@ -5,8 +5,8 @@
 use http::StatusCode;
 use prost::Message;
 use serde_json::{Value, json};
-use spandrel_codec::otlp::Decoded;
 
+use crate::receivers::format::Decoded;
 use crate::refusal::Refusal;
 
 /// The reason of a refusal that concerns gRPC's own framing.

@@ -72,6 +72,11 @@ impl Tally {
         self.settle(refusal.reason, refusal.is_retryable());
     }
 
+    /// The request is dropped unread, because there is no room for it at the moment.
+    pub(super) fn drop_for(mut self, reason: &'static str) {
+        self.settle(reason, true);
+    }
+
     fn settle(&mut self, reason: &'static str, is_retryable: bool) {
         self.is_settled = true;
         let lost = self.lost(reason);

@@ -9,6 +9,7 @@ mod cli;
 mod demo;
 mod durability;
 mod http;
+mod jaeger;
 mod lifecycle;
 mod otlp;
 mod queries;

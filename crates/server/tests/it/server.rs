@@ -52,6 +52,11 @@ impl Server {
             // No test has a port of its own; a flag says otherwise.
             .env("SPANDREL_OTLP_GRPC", "127.0.0.1:0")
             .env("SPANDREL_OTLP_HTTP", "127.0.0.1:0")
+            .env("SPANDREL_JAEGER_THRIFT_HTTP", "127.0.0.1:0")
+            .env("SPANDREL_JAEGER_GRPC", "127.0.0.1:0")
+            .env("SPANDREL_JAEGER_COMPACT", "127.0.0.1:0")
+            .env("SPANDREL_JAEGER_BINARY", "127.0.0.1:0")
+            .env("SPANDREL_SAMPLING", "127.0.0.1:0")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -9,6 +9,8 @@ use spandrel_storage::{Account, Progress, Recovery, Retention, StoreLen, StoreSt
 
 use crate::app::App;
 use crate::doors::OpenDoor;
+use crate::receivers::JaegerClients;
+use crate::sampling::Sampling;
 use crate::serve::durability_text;
 
 pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Value> {
@@ -26,6 +28,8 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Value> {
         "retention": retention_view(&app.config.retention),
         "memory": { "spans": stats.head_spans, "traces": stats.head_traces, "bytes": stats.head_bytes },
         "segments": segments_view(&stats),
+        "sampling": sampling_view(&app.sampling),
+        "jaegerClients": clients_view(&app.jaeger_clients),
         "trouble": stats.trouble.as_deref().or(stats.job_trouble.as_deref()),
         "partial": app.store.missing(),
     }))
@@ -42,6 +46,32 @@ fn account_view(account: &Account) -> Value {
         "limit": account.limit(),
         "refused": account.refused(),
     })
+}
+
+fn sampling_view(sampling: &Sampling) -> Value {
+    let (file, trouble) = sampling.source();
+    json!({
+        "file": file.map(|file| file.display().to_string()),
+        "services": sampling.strategies().services(),
+        "trouble": trouble,
+    })
+}
+
+fn clients_view(clients: &JaegerClients) -> Value {
+    let (known, lost_most) = clients.lost_most();
+    let lost_most = lost_most.into_iter().map(|client| {
+        json!({
+            "door": client.door,
+            "peer": client.peer.to_string(),
+            "service": client.service,
+            "batches": client.batches,
+            "missingBatches": client.missing_batches,
+            "lostFullQueue": client.lost.full_queue,
+            "lostTooLarge": client.lost.too_large,
+            "lostFailedToSend": client.lost.failed_to_send,
+        })
+    });
+    json!({ "known": known, "lostMost": lost_most.collect::<Vec<_>>() })
 }
 
 /// How far the replay is; absent once it is done.

@@ -1,9 +1,12 @@
 //! gRPC's frame: one byte that says whether the message is compressed, four with its length.
 
+use axum::extract::Request;
 use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, StatusCode};
+use prost::Message;
 
-use crate::admission::{Announced, ContentEncoding};
+use crate::admission::{Announced, ContentEncoding, ReadBody, read_body};
+use crate::app::App;
 use crate::receivers::intake::Framing;
 use crate::receivers::rpc_status::BAD_FRAME;
 use crate::refusal::Refusal;
@@ -50,6 +53,22 @@ impl Framing for Frame {
             (true, encoding) => Ok((body, encoding)),
         }
     }
+}
+
+/// Reads a call that asks something: its message is small and not compressed.
+pub(super) async fn read_question<M: Message + Default>(
+    app: &App,
+    request: Request,
+) -> Result<M, Refusal> {
+    let (head, body) = request.into_parts();
+    let announced = Frame::announced(&head.headers);
+    let ReadBody { bytes, charge: _charge } =
+        read_body(&app.budget.requests, announced, body).await?;
+    let (message, encoding) = Frame::message(bytes, Frame::encoding(&head.headers)?)?;
+    if encoding != ContentEncoding::Identity {
+        return Err(Refusal::unsupported("a question may not be compressed"));
+    }
+    M::decode(message).map_err(|error| Refusal::bad_request(error.to_string()))
 }
 
 /// How long the frame says it is, itself included.

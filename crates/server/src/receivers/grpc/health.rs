@@ -9,20 +9,23 @@ use axum::response::Response;
 use axum::routing::post;
 use prost::Message;
 
-use crate::admission::{ReadBody, read_body};
 use crate::app::App;
-use crate::receivers::intake::Framing as _;
 use crate::refusal::Refusal;
 
 use super::call::{answer, check_call};
-use super::frame::Frame;
+use super::frame::read_question;
 
 const SERVING: i32 = 1;
 const NOT_SERVING: i32 = 2;
 
 /// The services that may be asked about; no name asks about the server.
-const SERVICES: [&str; 3] =
-    ["", "opentelemetry.proto.collector.trace.v1.TraceService", "zipkin.proto3.SpanService"];
+const SERVICES: [&str; 5] = [
+    "",
+    "opentelemetry.proto.collector.trace.v1.TraceService",
+    "zipkin.proto3.SpanService",
+    "jaeger.api_v2.CollectorService",
+    "jaeger.api_v2.SamplingManager",
+];
 
 #[derive(Clone, PartialEq, Message)]
 struct CheckRequest {
@@ -48,13 +51,7 @@ async fn check(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 async fn health(app: &App, request: Request) -> Result<Vec<u8>, Refusal> {
-    let (head, body) = request.into_parts();
-    let announced = Frame::announced(&head.headers);
-    let ReadBody { bytes, charge: _charge } =
-        read_body(&app.budget.requests, announced, body).await?;
-    let (message, _) = Frame::message(bytes, Frame::encoding(&head.headers)?)?;
-    let asked = CheckRequest::decode(message)
-        .map_err(|error| Refusal::bad_request(format!("no HealthCheckRequest: {error}")))?;
+    let asked: CheckRequest = read_question(app, request).await?;
     if !SERVICES.contains(&asked.service.as_str()) {
         return Err(Refusal::not_found("there is no service of that name"));
     }

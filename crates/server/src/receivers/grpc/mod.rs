@@ -1,4 +1,5 @@
-//! The ways in over gRPC: OTLP's `TraceService/Export` and Zipkin's `SpanService/Report`.
+//! The ways in over gRPC: OTLP's `TraceService/Export`, Zipkin's `SpanService/Report` and Jaeger's
+//! `CollectorService/PostSpans`; and what Jaeger's clients ask, how much to sample.
 //!
 //! A call is one message in and one out, so what a library would add is little: the frame of
 //! `frame.rs` and a status in trailers. In return a message is charged while it arrives, is
@@ -7,6 +8,7 @@
 mod call;
 mod frame;
 mod health;
+mod sampling;
 
 use std::sync::Arc;
 
@@ -16,12 +18,12 @@ use axum::response::Response;
 use axum::routing::post;
 use http::{HeaderMap, StatusCode};
 use prost::Message as _;
-use spandrel_codec::otlp::Decoded;
-use spandrel_codec::{otlp, zipkin};
+use spandrel_codec::{jaeger, otlp, zipkin};
 
 use crate::app::App;
-use crate::receivers::format::WireFormat;
+use crate::receivers::format::{Decoded, WireFormat};
 use crate::receivers::intake::take_in;
+use crate::receivers::jaeger::mark_rejected;
 use crate::receivers::otlp_http::no_such_signal;
 use crate::receivers::rpc_status::ExportAnswer;
 use crate::refusal::Refusal;
@@ -39,9 +41,26 @@ pub(crate) fn otlp_routes() -> Router<Arc<App>> {
         .merge(health::routes())
 }
 
+/// The routes of Jaeger alone.
+pub(crate) fn jaeger_routes() -> Router<Arc<App>> {
+    collector_routes().merge(sampling_routes()).merge(health::routes())
+}
+
 /// All routes over gRPC.
 pub(crate) fn routes() -> Router<Arc<App>> {
-    otlp_routes().route("/zipkin.proto3.SpanService/Report", post(report))
+    otlp_routes()
+        .route("/zipkin.proto3.SpanService/Report", post(report))
+        .merge(collector_routes())
+        .merge(sampling_routes())
+}
+
+/// Where clients of Jaeger's ask how much to sample.
+pub(crate) fn sampling_routes() -> Router<Arc<App>> {
+    sampling::routes()
+}
+
+fn collector_routes() -> Router<Arc<App>> {
+    Router::new().route("/jaeger.api_v2.CollectorService/PostSpans", post(post_spans))
 }
 
 async fn export(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -53,6 +72,18 @@ async fn export(State(app): State<Arc<App>>, request: Request) -> Response {
 async fn report(State(app): State<Arc<App>>, request: Request) -> Response {
     let format = WireFormat::Zipkin(zipkin::Format::V2Proto);
     take(&app, format, request, |_decoded| Vec::new()).await
+}
+
+/// Jaeger's answer has no words for what was rejected: a header tells it.
+async fn post_spans(State(app): State<Arc<App>>, request: Request) -> Response {
+    if let Err(refusal) = check_call(&request) {
+        return refusal.into_text();
+    }
+    let format = WireFormat::Jaeger(jaeger::Format::Proto);
+    match take_in::<Frame>(&app, Ok(format), request).await {
+        Ok(decoded) => mark_rejected(answer(Ok(Vec::new())), &decoded),
+        Err(refusal) => answer(Err(refusal)),
+    }
 }
 
 async fn take(

@@ -16,7 +16,7 @@ use crate::http::{Answer, send};
 use crate::server::Server;
 
 /// The counters of a page, summed by name and door.
-fn counters(page: &str) -> BTreeMap<(String, String), u64> {
+pub(crate) fn counters(page: &str) -> BTreeMap<(String, String), u64> {
     let mut sums = BTreeMap::new();
     for line in page.lines() {
         let Some((name, rest)) =

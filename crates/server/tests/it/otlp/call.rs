@@ -12,28 +12,28 @@ use tokio::net::TcpStream;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(super) const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-pub(super) const REPORT: &str = "/zipkin.proto3.SpanService/Report";
+pub(crate) const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+pub(crate) const REPORT: &str = "/zipkin.proto3.SpanService/Report";
 
 /// What a call came to.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) http_status: u16,
-    pub(super) code: i32,
-    pub(super) message: String,
-    pub(super) headers: HeaderMap,
+pub(crate) struct Outcome {
+    pub(crate) http_status: u16,
+    pub(crate) code: i32,
+    pub(crate) message: String,
+    pub(crate) headers: HeaderMap,
     /// The answer's message, out of its frame.
-    pub(super) answer: Bytes,
+    pub(crate) answer: Bytes,
 }
 
 /// Puts a message in a frame.
-pub(super) fn frame(is_compressed: bool, message: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(is_compressed: bool, message: &[u8]) -> Vec<u8> {
     let len = u32::try_from(message.len()).expect("it fits");
     [&[u8::from(is_compressed)], &len.to_be_bytes()[..], message].concat()
 }
 
 /// Calls a method with a body as it is.
-pub(super) fn call(to: SocketAddr, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Outcome {
+pub(crate) fn call(to: SocketAddr, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let calling = async {
         tokio::time::timeout(TIMEOUT, try_call(to, path, headers, body)).await.expect("in time")

@@ -143,7 +143,7 @@ fn doors_are_named_are_off_and_must_open_where_somebody_asked_for_them() {
     let status = server.get("/api/spandrel/status").json();
     let names: Vec<_> =
         status["doors"].as_array().unwrap().iter().map(|door| &door["name"]).collect();
-    assert_eq!(names, ["main", "otlp-http"]);
+    assert_eq!(names[..2], ["main", "otlp-http"]);
     let taken = server.door("otlp-http").to_string();
 
     let other = tempdir().unwrap();

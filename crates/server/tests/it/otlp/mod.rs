@@ -1,8 +1,8 @@
 //! OTLP's doors, over HTTP and over gRPC, and Zipkin's gRPC.
 
-mod accounts;
+pub(crate) mod accounts;
 mod bad_input;
-mod call;
+pub(crate) mod call;
 mod cors;
 mod grpc;
 mod http;
