@@ -10,6 +10,7 @@ mod demo;
 mod durability;
 mod http;
 mod lifecycle;
+mod loadgen;
 mod otlp;
 mod queries;
 mod server;
