@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -34,7 +34,8 @@ fn loadgen(folder: &Path, arguments: &str) -> Value {
 }
 
 fn figures_in(folder: &Path) -> Value {
-    serde_json::from_slice(&fs::read(folder.join("figures.json")).unwrap()).unwrap()
+    let figures = fs::read(folder.join("figures.json")).expect("the figures were written");
+    serde_json::from_slice(&figures).expect("JSON")
 }
 
 fn figure(figures: &Value, subject: &str, name: &str) -> f64 {
@@ -129,10 +130,34 @@ fn another_machine_is_left_alone_unless_it_is_allowed() {
     assert!(!output.status.success() && told.contains("--allow-remote"), "{told}");
 }
 
+#[test]
+fn a_load_that_is_told_to_end_takes_its_server_and_its_folder_along() {
+    let folder = tempdir().unwrap();
+    let mut command = Command::new(SPANDREL);
+    let load = "loadgen --profile ten --spans 60k --rate 1k --spans-per-request 1 --data-dir .";
+    command.args(load.split_whitespace()).current_dir(folder.path()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // The server's log is there once it runs; from then on there is something to take along.
+    let has_server = || {
+        let entries = fs::read_dir(folder.path()).unwrap().flatten();
+        entries.flat_map(|entry| fs::read_dir(entry.path())).flatten().next().is_some()
+    };
+    while !has_server() {
+        assert!(child.try_wait().unwrap().is_none(), "it runs until it is told to end");
+        thread::yield_now();
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(!child.wait().unwrap().success(), "{told}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{told}");
+}
+
 /// Refuses the first request, says that it keeps all others, and has no trace.
 fn forgetful_server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
     let posts = Arc::new(AtomicU32::new(0));
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
@@ -144,7 +169,7 @@ fn forgetful_server() -> SocketAddr {
 }
 
 fn answer_all(mut stream: TcpStream, posts: &AtomicU32) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
     loop {
         let (mut first, mut len) = (String::new(), 0);
         if !matches!(reader.read_line(&mut first), Ok(1..)) {
@@ -152,22 +177,22 @@ fn answer_all(mut stream: TcpStream, posts: &AtomicU32) {
         }
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
+            reader.read_line(&mut line).expect("a line");
             if line.trim().is_empty() {
                 break;
             }
             let line = line.to_lowercase();
             if let Some(value) = line.strip_prefix("content-length:") {
-                len = value.trim().parse().unwrap();
+                len = value.trim().parse().expect("a length");
             }
         }
-        reader.read_exact(&mut vec![0; len]).unwrap();
+        reader.read_exact(&mut vec![0; len]).expect("a body");
         let status = match first.starts_with("POST") {
             true if posts.fetch_add(1, Ordering::Relaxed) == 0 => "503 Busy\r\nRetry-After: 0",
             true => "200 OK",
             false => "404 Not Found",
         };
         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
-        stream.write_all(answer.as_bytes()).unwrap();
+        stream.write_all(answer.as_bytes()).expect("it is read");
     }
 }

@@ -138,8 +138,9 @@ impl Pool {
         self.making_cpu_ns.load(Ordering::Relaxed)
     }
 
-    /// Ends the making.
+    /// Ends the making, and drops what is ready.
     pub(super) fn stop(&self) {
+        self.state().bodies.clear();
         self.complete(None);
     }
 
@@ -167,7 +168,7 @@ impl Pool {
     fn complete(&self, failure: Option<anyhow::Error>) {
         let mut state = self.state();
         state.is_complete = true;
-        state.failure = failure.or(state.failure.take());
+        state.failure = failure.or_else(|| state.failure.take());
         drop(state);
         self.changed.notify_all();
         self.ready.notify_waiters();

@@ -49,12 +49,13 @@ pub(super) fn check(
     tally: &Tally,
 ) -> anyhow::Result<Checked> {
     let mut checked = Checked::default();
-    let sent = sent_traces(flags, tally)?;
+    let sent = sent_traces(subject, flags, tally)?;
     if sent.is_empty() {
         return Ok(checked);
     }
     let mut conversation = subject.server()?.talk()?;
     for (trace_id, sent) in &sent {
+        subject.go_on()?;
         let found = look_up(&mut conversation, *trace_id)?;
         checked.add(*trace_id, sent, &found);
     }
@@ -88,7 +89,11 @@ impl Checked {
 }
 
 /// Makes again what was sent of the traces that are asked for.
-fn sent_traces(flags: &LoadgenFlags, tally: &Tally) -> anyhow::Result<HashMap<TraceId, Sent>> {
+fn sent_traces(
+    subject: &Subject,
+    flags: &LoadgenFlags,
+    tally: &Tally,
+) -> anyhow::Result<HashMap<TraceId, Sent>> {
     let mut traces: HashMap<TraceId, Sent> = HashMap::new();
     let wanted = match flags.check {
         CheckScope::All => None,
@@ -100,6 +105,7 @@ fn sent_traces(flags: &LoadgenFlags, tally: &Tally) -> anyhow::Result<HashMap<Tr
     let states: HashMap<u64, bool> = tally.requests.iter().copied().collect();
     let Some(last) = states.keys().max().copied() else { return Ok(traces) };
     for (number, request) in (0..=last).zip(flags.corpus.requests()) {
+        subject.go_on()?;
         let Some(is_acked) = states.get(&number).copied() else { continue };
         if !request.spans.iter().any(is_wanted) {
             continue;

@@ -6,12 +6,12 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::check::Checked;
-use super::flags::LoadgenFlags;
+use super::flags::{CheckScope, LoadgenFlags};
 use super::send::Tally;
 use crate::commands::measure::clock::Times;
 use crate::commands::measure::figures::{Figures, Section, per};
 use crate::commands::measure::process::ThreadTime;
-use crate::commands::print::print_lines;
+use crate::commands::print::{escaped, print_lines, warn};
 
 const NS_PER_S: u64 = 1_000_000_000;
 
@@ -40,8 +40,13 @@ pub(super) fn tell(
     figures.push(answers(tally));
     figures.push(latency(flags, tally));
     figures.push(processors(tally, spent));
-    figures.push(comparison(checked));
+    if flags.check != CheckScope::Some(0) {
+        figures.push(comparison(checked));
+    }
     print_lines([title(flags)].into_iter().chain(figures.lines()))?;
+    if let Some(refusal) = &tally.first_refusal {
+        warn(&format!("the first refusal was {}", escaped(refusal)));
+    }
     if let Some(path) = &flags.json {
         let told = json!({
             "load": load(flags),
@@ -58,7 +63,10 @@ pub(super) fn tell(
 fn title(flags: &LoadgenFlags) -> String {
     let LoadgenFlags { corpus, protocol, connections, streams, .. } = flags;
     let encoding = flags.encoding.name().unwrap_or("no encoding");
-    let pace = flags.rate.map_or("closed loop".to_owned(), |rate| format!("{} spans/s", rate.0));
+    let pace = match flags.rate {
+        Some(rate) => format!("{} spans/s", rate.0),
+        None => "closed loop".to_owned(),
+    };
     format!(
         "corpus {}, seed {}: {}, {encoding}, {connections} connections of {streams}, {} spans a request at most, {pace}",
         corpus.profile, corpus.seed, protocol.name, corpus.spans_per_request

@@ -5,11 +5,12 @@ use std::env;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use http::{Method, Uri};
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -34,12 +35,14 @@ pub(super) struct Subject {
     url: String,
     pid: Option<u32>,
     own: Option<OwnServer>,
+    /// Whether somebody asked this program to end.
+    is_interrupted: AtomicBool,
 }
 
 /// A server that nobody else uses. Dropping it ends it.
 #[derive(Debug)]
 struct OwnServer {
-    child: Child,
+    child: Mutex<Child>,
     /// Goes after the child, as fields are dropped after `drop`.
     _folder: TempDir,
 }
@@ -48,10 +51,28 @@ impl Subject {
     /// Finds the server, or starts one.
     pub(super) fn of(flags: &LoadgenFlags) -> anyhow::Result<Self> {
         if let Some(url) = &flags.target {
-            return Ok(Self { url: url.clone(), pid: flags.server_pid, own: None });
+            let (url, pid) = (url.clone(), flags.server_pid);
+            return Ok(Self { url, pid, own: None, is_interrupted: AtomicBool::new(false) });
         }
-        let (own, url) = OwnServer::start(flags).context("a server for the load")?;
-        Ok(Self { url, pid: Some(own.child.id()), own: Some(own) })
+        let (own, pid, url) = OwnServer::start(flags).context("a server for the load")?;
+        let is_interrupted = AtomicBool::new(false);
+        Ok(Self { url, pid: Some(pid), own: Some(own), is_interrupted })
+    }
+
+    /// Ends what is under way: a server of its own at once, a check at the next trace.
+    pub(super) fn interrupt(&self) {
+        self.is_interrupted.store(true, Ordering::Relaxed);
+        if let Some(own) = &self.own {
+            own.end();
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Fails when somebody asked this program to end.
+    pub(super) fn go_on(&self) -> anyhow::Result<()> {
+        ensure!(!self.is_interrupted.load(Ordering::Relaxed), "interrupted");
+        Ok(())
     }
 
     pub(super) fn server(&self) -> anyhow::Result<Server> {
@@ -128,7 +149,7 @@ fn address_of(url: &str) -> anyhow::Result<SocketAddr> {
 }
 
 impl OwnServer {
-    fn start(flags: &LoadgenFlags) -> anyhow::Result<(Self, String)> {
+    fn start(flags: &LoadgenFlags) -> anyhow::Result<(Self, u32, String)> {
         let mut folder = tempfile::Builder::new();
         let folder = folder.prefix("spandrel-loadgen-");
         let folder = match &flags.data_dir {
@@ -150,15 +171,15 @@ impl OwnServer {
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("it could not be started")?;
-        let log = child.stderr.take();
-        let own = Self { child, _folder: folder };
+        let (pid, log) = (child.id(), child.stderr.take());
+        let own = Self { child: Mutex::new(child), _folder: folder };
         let lines = lines_of(log.context("its log can't be read")?)?;
         let mut last = VecDeque::new();
         while let Ok(line) = lines.recv_timeout(START_TIMEOUT) {
             let ready = line.split_once(ADDRESS).filter(|_| line.contains(READY));
             if let Some((_, rest)) = ready {
                 let address = rest.split_whitespace().next().unwrap_or_default();
-                return Ok((own, format!("http://{address}")));
+                return Ok((own, pid, format!("http://{address}")));
             }
             last.push_back(line);
             if last.len() > LINES_SHOWN {
@@ -167,13 +188,18 @@ impl OwnServer {
         }
         bail!("it did not get ready: {}", Vec::from(last).join("\n"));
     }
+
+    fn end(&self) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may have ended already. Nothing of it is kept, so it need not close in order.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
 }
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        // It may have ended already. Nothing of it is kept, so it need not close in order.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 
