@@ -50,7 +50,13 @@ pub(super) fn of_http(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> A
     );
     let named = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let retry_after = named.map_or(RETRY_USUALLY, Duration::from_secs);
-    let text = String::from_utf8_lossy(body).chars().take(TEXT_SHOWN_LEN).collect();
+    // OTLP's refusals are in the request's own encoding.
+    let is_proto = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/x-protobuf");
+    let text = match Status::decode(body) {
+        Ok(status) if is_proto => status.message,
+        _ => String::from_utf8_lossy(body).into_owned(),
+    };
+    let text = text.chars().take(TEXT_SHOWN_LEN).collect();
     let status = status.as_str().to_owned();
     Answer::Refused { status, text, retry_after: may_retry.then_some(retry_after) }
 }
@@ -90,6 +96,8 @@ struct PartialSuccess {
 /// `google.rpc.Status`.
 #[derive(Clone, PartialEq, Message)]
 struct Status {
+    #[prost(string, tag = "2")]
+    message: String,
     #[prost(message, repeated, tag = "3")]
     details: Vec<Any>,
 }
@@ -180,7 +188,8 @@ mod tests {
         let retry_delay = Some(Delay { seconds: 2, nanos: 500_000_000 });
         let value = RetryInfo { retry_delay }.encode_to_vec();
         let detail = Any { type_url: RETRY_INFO.to_owned(), value };
-        let details = BASE64_STANDARD.encode(Status { details: vec![detail] }.encode_to_vec());
+        let status = Status { message: "full".to_owned(), details: vec![detail] }.encode_to_vec();
+        let details = BASE64_STANDARD.encode(&status);
         let grpc = |code, details: &str| {
             let headers = headers(&[("grpc-status", code), ("grpc-status-details-bin", details)]);
             retry_after(of_grpc(&headers, b""))
@@ -190,5 +199,9 @@ mod tests {
         assert_eq!(grpc("14", "?"), Some(1_000));
         assert_eq!(grpc("8", ""), None);
         assert_eq!(grpc("3", &details), None);
+
+        let proto = headers(&[("content-type", "application/x-protobuf")]);
+        let refused = of_http(StatusCode::SERVICE_UNAVAILABLE, &proto, &status);
+        assert!(matches!(refused, Answer::Refused { text, .. } if text == "full"));
     }
 }
