@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{self, BenchFlags};
+use crate::commands::{self, BenchFlags, LoadgenFlags};
 use crate::config::ServeFlags;
 use crate::serve;
 
@@ -44,6 +44,8 @@ enum Command {
     Verify(VerifyFlags),
     /// Measure the store on this machine, without a network.
     Bench(BenchFlags),
+    /// Send spans to a server as fast as it takes them or at a rate, and check what it kept.
+    Loadgen(LoadgenFlags),
 }
 
 /// What an export writes.
@@ -161,6 +163,7 @@ impl Cli {
             Some(Command::Backup(flags)) => commands::backup(&flags),
             Some(Command::Verify(flags)) => commands::verify(flags),
             Some(Command::Bench(flags)) => commands::bench(&flags),
+            Some(Command::Loadgen(flags)) => commands::loadgen(&flags),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

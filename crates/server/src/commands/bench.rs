@@ -4,16 +4,13 @@
 //! asked; what comes back is compared with the corpus, made again.
 
 mod chance;
-mod clock;
 mod compare;
 mod corpus_file;
 mod feed;
-mod figures;
 mod flags;
 mod generate;
 mod ingest;
 mod lookup;
-mod process;
 mod run;
 mod search;
 mod size;

@@ -11,6 +11,7 @@ mod durability;
 mod http;
 mod jaeger;
 mod lifecycle;
+mod loadgen;
 mod otlp;
 mod queries;
 mod server;

@@ -8,9 +8,9 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
-
-use super::flags::CorpusFlags;
 use spandrel_corpus::{Requests, otlp};
+
+use crate::commands::measure::corpus_flags::CorpusFlags;
 
 /// How much of the file is read at once.
 const CHUNK_LEN: usize = 8 << 20;

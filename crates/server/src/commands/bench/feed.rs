@@ -12,9 +12,9 @@ use spandrel_storage::{
     Account, AppendError, Batch, EmbeddedStore, Origin, SpanBatch, SpanStore as _, Tenant,
 };
 
-use super::clock::{Stopwatch, thread_cpu_ns};
 use super::corpus_file::CorpusRequests;
 use crate::clock::{Clock as _, SystemClock};
+use crate::commands::measure::clock::{Stopwatch, thread_cpu_ns};
 
 /// How much of the head has to be free before a request is decoded: more than one needs, so that
 /// none is refused and decoded twice.

@@ -9,7 +9,8 @@ use spandrel_codec::{otlp, zipkin};
 use spandrel_corpus::Request;
 
 use super::corpus_file::CorpusFacts;
-use super::flags::{CorpusFlags, FileFormat, GenerateFlags};
+use super::flags::{FileFormat, GenerateFlags};
+use crate::commands::measure::corpus_flags::CorpusFlags;
 use crate::commands::print::print_lines;
 
 pub(super) fn run(flags: &GenerateFlags) -> anyhow::Result<()> {
@@ -27,7 +28,7 @@ fn write_corpus(
     let file = File::create(path).with_context(in_file)?;
     let mut file = BufWriter::with_capacity(1 << 20, file);
     let mut facts = CorpusFacts::wanted(flags);
-    let mut requests = flags.corpus().requests(flags.spans.0, flags.spans_per_request);
+    let mut requests = flags.requests();
     let mut record = Vec::new();
     for request in requests.by_ref() {
         record.clear();

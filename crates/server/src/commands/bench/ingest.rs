@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::Context as _;
 use spandrel_storage::StoreStats;
 
-use super::clock::{Stopwatch, process_cpu_ns};
 use super::corpus_file::CorpusRequests;
 use super::feed::{Fed, feed};
-use super::figures::{Section, per};
 use super::flags::RunFlags;
-use super::process::{ThreadTime, ThreadTimes, forget_peak, peak_memory};
 use super::store::OpenStore;
+use crate::commands::measure::clock::{Stopwatch, process_cpu_ns};
+use crate::commands::measure::figures::{Section, per};
+use crate::commands::measure::process::{ThreadTime, ThreadTimes, forget_peak, peak_memory};
 
 /// The store's threads, by the names that it gives them, and what they do.
 const THREADS: [(&str, &str); 3] =

@@ -5,9 +5,9 @@ use spandrel_corpus::Corpus;
 use spandrel_storage::{EmbeddedStore, SpanStore as _, StoredSpan, Tenant};
 
 use super::chance::Chance;
-use super::clock::Times;
 use super::compare::Compared;
-use super::figures::Section;
+use crate::commands::measure::clock::Times;
+use crate::commands::measure::figures::Section;
 
 /// How many lookups come before those that are timed, so that footers and dictionaries are in
 /// memory as they are in a server that has run for a while.

@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::compare::Compared;
 use super::corpus_file::{CorpusFacts, CorpusRequests, Frames, Maker};
-use super::figures::{Figures, Section};
 use super::flags::RunFlags;
 use super::ingest::{Ingest, fill};
 use super::store::OpenStore;
 use super::{lookup, search, size};
+use crate::commands::measure::figures::{Figures, Section};
 use crate::commands::print::print_lines;
 
 /// The file that says that the store beside it has all of the corpus.

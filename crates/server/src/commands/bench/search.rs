@@ -11,10 +11,10 @@ use spandrel_storage::{
     SpanStore as _, Tenant, TextTest, ValueTest,
 };
 
-use super::clock::Times;
 use super::corpus_file::CorpusFacts;
-use super::figures::Section;
 use super::flags::RunFlags;
+use crate::commands::measure::clock::Times;
+use crate::commands::measure::figures::Section;
 
 /// How many traces are looked at to choose what is searched for.
 const SAMPLE_LEN: u64 = 2_000;

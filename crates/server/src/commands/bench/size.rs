@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use spandrel_storage::EmbeddedStore;
 
-use super::figures::{Section, per};
+use crate::commands::measure::figures::{Section, per};
 
 /// How many parts are told by name.
 const PARTS_TOLD: usize = 60;

@@ -6,11 +6,11 @@ use super::clock::Times;
 
 /// What one run measured.
 #[derive(Debug, Default)]
-pub(super) struct Figures(Vec<Section>);
+pub(in crate::commands) struct Figures(Vec<Section>);
 
 /// Figures of one subject.
 #[derive(Debug)]
-pub(super) struct Section {
+pub(in crate::commands) struct Section {
     title: &'static str,
     rows: Vec<Row>,
 }
@@ -23,14 +23,14 @@ struct Row {
 }
 
 impl Figures {
-    pub(super) fn push(&mut self, section: Section) {
+    pub(in crate::commands) fn push(&mut self, section: Section) {
         if !section.rows.is_empty() {
             self.0.push(section);
         }
     }
 
     /// The table's lines.
-    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+    pub(in crate::commands) fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().flat_map(|section| {
             let width = section.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
             let row = move |row: &Row| {
@@ -43,7 +43,7 @@ impl Figures {
     }
 
     /// The same, by subject and name, each with its unit.
-    pub(super) fn to_json(&self) -> Value {
+    pub(in crate::commands) fn to_json(&self) -> Value {
         let rows = |section: &Section| -> Map<String, Value> {
             let row =
                 |row: &Row| (row.name.clone(), json!({ "value": row.value, "unit": row.unit }));
@@ -56,16 +56,21 @@ impl Figures {
 }
 
 impl Section {
-    pub(super) fn new(title: &'static str) -> Self {
+    pub(in crate::commands) fn new(title: &'static str) -> Self {
         Self { title, rows: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
+    pub(in crate::commands) fn add(
+        &mut self,
+        name: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+    ) {
         self.rows.push(Row { name: name.into(), value, unit });
     }
 
     /// Adds the median and high percentiles of times.
-    pub(super) fn add_times(&mut self, name: &str, times: Times) {
+    pub(in crate::commands) fn add_times(&mut self, name: &str, times: Times) {
         let wall = [("p50", 50), ("p95", 95), ("p99", 99), ("max", 100)];
         self.add_percentiles(name, times.wall_ns, &wall);
         let cpu = [("processor time, p50", 50), ("processor time, p99", 99)];
@@ -83,7 +88,7 @@ impl Section {
 }
 
 /// One number for each of so many; zero of none.
-pub(super) fn per(amount: u64, of: u64) -> f64 {
+pub(in crate::commands) fn per(amount: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { amount as f64 / of as f64 }
 }
 

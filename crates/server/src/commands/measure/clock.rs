@@ -6,31 +6,31 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Tells how long ago it was started.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stopwatch(Instant);
+pub(in crate::commands) struct Stopwatch(Instant);
 
 impl Stopwatch {
     #[expect(clippy::disallowed_methods, reason = "what is measured is this machine's time")]
-    pub(super) fn start() -> Self {
+    pub(in crate::commands) fn start() -> Self {
         Self(Instant::now())
     }
 
-    pub(super) fn ns(self) -> u64 {
+    pub(in crate::commands) fn ns(self) -> u64 {
         u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
 /// How long something took, again and again.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Times {
+pub(in crate::commands) struct Times {
     /// On the wall, which other work on the machine makes longer.
-    pub(super) wall_ns: Vec<u64>,
+    pub(in crate::commands) wall_ns: Vec<u64>,
     /// On the processor that the caller runs on.
-    pub(super) cpu_ns: Vec<u64>,
+    pub(in crate::commands) cpu_ns: Vec<u64>,
 }
 
 impl Times {
     /// Does it once more.
-    pub(super) fn measure<R>(&mut self, work: impl FnOnce() -> R) -> R {
+    pub(in crate::commands) fn measure<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let (wall, cpu_ns) = (Stopwatch::start(), thread_cpu_ns());
         let done = work();
         self.cpu_ns.push(thread_cpu_ns() - cpu_ns);
@@ -40,12 +40,12 @@ impl Times {
 }
 
 /// Processor time of the calling thread, in user and kernel mode.
-pub(super) fn thread_cpu_ns() -> u64 {
+pub(in crate::commands) fn thread_cpu_ns() -> u64 {
     cpu_ns(ClockId::ThreadCPUTime)
 }
 
 /// Processor time of the process, of threads that have ended too.
-pub(super) fn process_cpu_ns() -> u64 {
+pub(in crate::commands) fn process_cpu_ns() -> u64 {
     cpu_ns(ClockId::ProcessCPUTime)
 }
 
